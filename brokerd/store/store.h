@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: the one door to the messages on disk, in the file formats of Apache RocketMQ 4.9:
+ *
+ *	DIR/commitlog/00000000000000000000     records, one sequence, 1 GiB files
+ *	DIR/consumequeue/TOPIC/QUEUE/...       20-byte units: offset, size, tags code
+ *	DIR/index/yyyyMMddHHmmssSSS            key -> offset
+ *	DIR/checkpoint abort lock              as Apache writes them
+ *	DIR/synced                             ours: the synced watermark, and its CRC
+ *
+ * All calls are made on the loop thread. One turn of the loop:
+ *
+ *	store_append(s, &m, &at, e);	any number of times: record built in memory, offsets given
+ *	store_commit(s, e);		one pwritev, queue units, appended watermark moves
+ *
+ * What was appended in this turn becomes readable at store_commit(). An acknowledgement is a
+ * function of one number: store_appended() with flush async, store_durable() with flush sync.
+ * A failed write or sync makes the store read-only for good (until restart): nothing after it is
+ * acknowledged, `store_state` says why. A full disk refuses appends with TQ_ENOSPACE and resumes
+ * by itself.
+ */
+#ifndef TDMQ_STORE_H
+#define TDMQ_STORE_H
+
+#include "err.h"
+#include "message.h"
+
+struct store;
+
+enum store_flush { STORE_FLUSH_ASYNC, STORE_FLUSH_SYNC };
+
+struct store_opts {
+	const char *dir;
+	int64_t commitlog_file_bytes; /* for a new store; an existing one keeps its own */
+	int64_t queue_file_units;     /* likewise */
+	int index_slots, index_entries;
+	enum store_flush flush;
+	int flush_interval_ms; /* async */
+	struct host host;      /* store host of the records */
+	/* Called on the loop thread when the durable watermark moved or a flush failed. */
+	void (*on_durable)(void *arg);
+	void *on_durable_arg;
+	/* How helper threads reach the loop: runs fn(arg) on it soon. */
+	void (*post)(void *loop, void (*fn)(void *arg), void *arg);
+	void *loop;
+};
+
+/* What recovery found, for the log and `store verify`. */
+struct store_recovery {
+	bool clean; /* stopped cleanly before */
+	int64_t scanned_bytes, records, cut_bytes, cut_at;
+	int64_t quarantined; /* damaged records below the synced watermark, skipped */
+	int64_t took_ms;
+};
+
+/* Locks the directory, recovers, starts the flush and index thread. */
+int store_open(const struct store_opts *o, struct store **out, struct store_recovery *found,
+	struct err *e) MUST_USE;
+/* Commits, syncs, writes the checkpoint, removes `abort`. Frees s also on failure. */
+int store_close(struct store *s, struct err *e) MUST_USE;
+
+/* Where a record went. */
+struct store_at {
+	int64_t phys_off, queue_off, store_ms;
+	uint32_t size;
+	int64_t end_off; /* phys_off + size: compare with a watermark */
+};
+
+/*
+ * Appends one record. m->queue_off, phys_off, store_ms, store host and crc are the store's business
+ * (keep_store_host keeps m->store, for retried and committed messages); everything else is the
+ * caller's, who has checked names and sizes. m's slices are copied. tags_code goes into the
+ * queue unit. Half and rollback records (sysflag) get no unit. Errors: TQ_ENOSPACE,
+ * TQ_EUNAVAILABLE (read-only).
+ */
+struct store_put {
+	const struct message *m;
+	int64_t tags_code;
+	bool keep_store_host;
+};
+int store_append(struct store *s, const struct store_put *p, struct store_at *at, struct err *e);
+/* n records into one queue, consecutive, all in one file; at[n]. */
+int store_append_batch(struct store *s, const struct store_put *p, size_t n, struct store_at *at,
+	struct err *e);
+/* Writes what this turn appended. On failure none of it may be acknowledged. */
+int store_commit(struct store *s, struct err *e);
+bool store_dirty(const struct store *s); /* something waits for store_commit */
+
+int64_t store_appended(const struct store *s); /* commit log end after the last store_commit */
+int64_t store_durable(const struct store *s);  /* synced up to here */
+int64_t store_min_phys(const struct store *s);
+
+/* Called from store_commit() for each new unit, in order: wakes parked pulls. */
+typedef void (*store_arrival)(void *arg, struct str topic, int queue, int64_t queue_off,
+	int64_t tags_code);
+void store_on_arrival(struct store *s, store_arrival fn, void *arg);
+
+enum store_read_status {
+	STORE_FOUND,		  /* pull answer 0 */
+	STORE_NO_MATCH,		  /* 20: all filtered */
+	STORE_REMOVED,		  /* 20: the log is gone for them */
+	STORE_EMPTY_QUEUE,	  /* max is 0: 19 at offset 0, else 21 */
+	STORE_TOO_SMALL,	  /* 21 */
+	STORE_AT_END,		  /* 19 */
+	STORE_BEYOND,		  /* 21 */
+	STORE_HOLE,		  /* 19 */
+};
+const char *store_read_status_name(enum store_read_status st); /* "FOUND", Apache's names */
+
+/* A referenced piece of the mapped log; give it back with store_slice_unref. */
+struct store_slice {
+	struct str bytes; /* one whole record */
+	struct segment *segment;
+};
+void store_slice_unref(struct segment *seg);
+
+#define STORE_BATCH_MAX 256
+struct store_batch {
+	enum store_read_status status;
+	int64_t next_off, min_off, max_off;
+	int n;
+	size_t bytes;
+	struct store_slice slices[STORE_BATCH_MAX];
+};
+
+struct store_query {
+	struct str topic;
+	int queue;
+	int64_t offset;
+	int max;	      /* messages */
+	size_t max_bytes;     /* at least one message always fits */
+	/* May be NULL. On the unit alone (record STR_NONE), then on the whole record. */
+	bool (*match)(void *arg, int64_t tags_code, struct str record);
+	void *match_arg;
+};
+void store_read(struct store *s, const struct store_query *q, struct store_batch *out);
+void store_batch_release(struct store_batch *b); /* unrefs the slices that are still there */
+
+/* Bounds of a queue; 0, 0 for one that is not there. */
+void store_queue_bounds(struct store *s, struct str topic, int queue, int64_t *min, int64_t *max);
+/* Store time of the message at a queue offset; -1 if there is none. */
+int64_t store_time_at(struct store *s, struct str topic, int queue, int64_t queue_off);
+/* First message stored at or after ms, as Apache's search by time rounds (nearest neighbour). */
+int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64_t ms);
+/* The whole record at a physical offset: magic and own offset are checked. TQ_ENOTFOUND. */
+int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct err *e);
+/* Queue unit at an offset; false if there is none. */
+bool store_unit(struct store *s, struct str topic, int queue, int64_t queue_off, int64_t *phys,
+	uint32_t *size, int64_t *tags_code);
+/* By key or unique id; hits sorted by offset. Keys are not compared, as Apache. Returns the count. */
+int store_query_key(struct store *s, struct str topic, struct str key, int max, int64_t begin_ms,
+	int64_t end_ms, int64_t *phys, int64_t *index_last_ms, int64_t *index_last_phys);
+
+/* Forgets the queues of a topic (files removed on a helper thread); records stay until retention. */
+int store_delete_topic(struct store *s, struct str topic, struct err *e);
+
+struct store_stats {
+	int64_t min_phys, appended, durable, indexed;
+	int64_t earliest_ms; /* store time of the oldest record, -1 */
+	double disk_ratio;
+	int64_t disk_total, disk_free;
+	bool read_only, disk_full;
+	char reason[200]; /* of read_only */
+};
+void store_stats(struct store *s, struct store_stats *out);
+/* Housekeeping on a timer (each second): retention, checkpoint, disk state. */
+void store_tick(struct store *s, int64_t retention_ms);
+
+#endif

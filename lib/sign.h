@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sign: the signature of a remoting request: HMAC-SHA1, base64, over the values of all ext
+ * fields but `Signature`, sorted by key, then the body (acl/.../AclUtils.java, AclClientRPCHook.java).
+ */
+#ifndef TDMQ_SIGN_H
+#define TDMQ_SIGN_H
+
+#include "remoting.h"
+
+#define SIGN_TEXT 29 /* base64 of 20 bytes, with NUL */
+
+/* The signature a request with these fields must carry. `_UNIQUE_KEY_QUERY` is left out, as Apache's verifier does. */
+void sign_request(const struct command *c, struct str secret, char out[SIGN_TEXT]);
+
+#endif
