@@ -36,17 +36,17 @@ LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 CLI_LIBS     := -lyaml -lcjson -lcrypto -lz
 BROKERD_LIBS := -levent -lsqlite3 -lcjson -lyaml -lcrypto -lz -lpthread
 
-objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_O     := $(call objs,lib)
 MIGRATE_O := $(call objs,migrate)
-CLI_O     := $(filter-out $(B)/cli/main.o,$(call objs,cli))
-BROKERD_O := $(filter-out $(B)/brokerd/main.o,$(call objs,brokerd brokerd/store))
+CLI_O     := $(filter-out $(B)/obj/cli/main.o,$(call objs,cli))
+BROKERD_O := $(filter-out $(B)/obj/brokerd/main.o,$(call objs,brokerd brokerd/store))
 UNIT_O    := $(call objs,tests/unit)
 
 .PHONY: all deps quickstart check lint format fuzz bench interop install clean
 all: $(B)/tdmqctl $(B)/brokerd
 
-$(B)/%.o: %.c
+$(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
@@ -59,9 +59,9 @@ $(B)/%.a:
 	@rm -f $@
 	ar rcs $@ $^
 
-$(B)/tdmqctl: $(B)/cli/main.o $(B)/libcli.a $(B)/libmigrate.a $(B)/libtdmq.a
+$(B)/tdmqctl: $(B)/obj/cli/main.o $(B)/libcli.a $(B)/libmigrate.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
-$(B)/brokerd: $(B)/brokerd/main.o $(B)/libbrokerd.a $(B)/libtdmq.a
+$(B)/brokerd: $(B)/obj/brokerd/main.o $(B)/libbrokerd.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BROKERD_LIBS)
 
 $(B)/unit: $(UNIT_O) $(B)/libcli.a $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libtdmq.a
