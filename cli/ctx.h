@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctx: what every command works with: the settings that hold for it, the cluster to talk to, the
+ * place for its output, and an arena that lives as long as it runs.
+ *
+ *	static int topic_delete(struct ctx *cx, const void *args)
+ *	{
+ *		...
+ *		if (ctx_dry_run(cx, "topic/%s would be deleted", ctx_name(cx, t)))
+ *			return 0;
+ *		(rc = ctx_confirm(cx, "delete topic %s?", ctx_name(cx, t))) ||
+ *			(rc = admin_topic_delete(cx->admin, t, &cx->err));
+ *		if (!rc)
+ *			ctx_done(cx, "topic/%s deleted", ctx_name(cx, t));
+ *		return rc;
+ *	}
+ *
+ * Settings come from, highest first: flag, environment, context in the configuration file,
+ * built-in. Names: commands work with wire names; what people see has no `ns%`.
+ */
+#ifndef TDMQCTL_CTX_H
+#define TDMQCTL_CTX_H
+
+#include "admin.h"
+#include "cmd.h"
+
+struct out;
+
+/* The global flags, as the option table in ctx.c fills them. */
+struct globals {
+	const char *context, *nameserver, *broker, *namespace, *output, *columns, *sort_by,
+		*filter;
+	const char *config, *color;
+	bool all_namespaces, no_headers, yes, no_input, dry_run, utc, raw, raw_names, quiet;
+	bool verbose, trace_wire, help, version;
+	int64_t timeout_ms, limit, width, retries;
+};
+
+struct ctx {
+	struct err err;
+	struct arena mem;
+	struct admin *admin; /* NULL only for CMD_LOCAL commands */
+	struct out *out;
+	struct globals set; /* effective values */
+	const struct cmd_group *group;
+	const struct cmd *cmd;
+	const char *namespace; /* current one; "default" if none is chosen */
+	bool tty_in, tty_err;
+	bool read_only, protected;
+	int warnings;
+	bool partial; /* some part failed and was reported: exit 3 */
+};
+
+/* Wire name of a topic or group of the current namespace; "ns%x" is taken as it is. */
+const char *ctx_wire(struct ctx *cx, const char *name);
+/* What people see: without `ns%` (unless --raw-names); %RETRY% and %DLQ% stay in front. */
+const char *ctx_name(struct ctx *cx, const char *wire);
+/* The namespace of a wire name, also behind %RETRY% and %DLQ%. */
+const char *ctx_namespace_of(struct ctx *cx, const char *wire);
+/* Whether listings show it: of the current namespace, or --all-namespaces. */
+bool ctx_shows(struct ctx *cx, const char *wire);
+
+/* Before a change. True: --dry-run, the sentence was printed and nothing is to be done. */
+bool ctx_dry_run(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
+/*
+ * Asks y/N on the terminal; --yes answers. TQ_EDECLINED, or TQ_EUSAGE when there is nobody to ask.
+ * Impact lines go before it through ctx_note().
+ */
+int ctx_confirm(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3) MUST_USE;
+/* One line on stderr, in the end: what changed. Not with --quiet. */
+void ctx_done(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
+/* A line on stderr for people; not with --quiet. */
+void ctx_note(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
+void ctx_warn(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
+/*
+ * For commands that go on after one of several objects failed: reports cx->err, clears it and
+ * remembers that the result is partial. In the end return ctx_result(cx, done, failed).
+ */
+void ctx_failed(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
+/* 0; TQ_EPARTIAL when some failed; the last error when all did. */
+int ctx_result(struct ctx *cx, size_t done, size_t failed);
+
+#endif
