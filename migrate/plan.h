@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan: what a migration would do, item by item, with the reason. Building one changes nothing.
+ *
+ *	struct plan p;
+ *
+ *	plan_init(&p);
+ *	rc = plan_build(&p, &inv, &opts, &holdings, e);
+ *	... plan.items, in the order in which they would be made: namespaces, topics, groups ...
+ *	plan_release(&p);
+ *
+ * Every found item is in the plan exactly once, also those that are skipped or refused.
+ */
+#ifndef TDMQ_PLAN_H
+#define TDMQ_PLAN_H
+
+#include "mapping.h"
+#include "source.h"
+
+#define PLAN_MAX_TOPICS 1000
+#define PLAN_MAX_GROUPS 1000
+
+enum verdict {
+	VERDICT_CREATE,
+	VERDICT_EXISTS, /* nothing to do */
+	VERDICT_ADJUST, /* exists with other settings, which are changed */
+	VERDICT_CONFLICT, /* exists with other settings, which stay: counts as failed */
+	VERDICT_REFUSED, /* cannot be made: counts as failed */
+	VERDICT_SKIPPED, /* not to be made */
+	VERDICTS
+};
+extern const char
+	*const verdict_names[]; /* create exists adjust conflict refused skipped NULL */
+
+enum on_conflict { ON_CONFLICT_FAIL, ON_CONFLICT_SKIP, ON_CONFLICT_UPDATE };
+extern const char *const on_conflict_names[]; /* fail skip update NULL */
+
+enum {
+	QUEUES_SCALE = 0,
+	QUEUES_KEEP = -1
+}; /* plan_opts.queues; above 0: that many for every topic */
+
+struct plan_opts {
+	struct mapping map;
+	const char *const *select; /* globs over source names, NULL-terminated; NULL: all */
+	enum on_conflict on_conflict;
+	int queues;
+};
+
+/* What the target holds and allows, as plan_build() wants to know it. */
+struct holdings {
+	struct arena mem;
+	struct namespace *namespaces; /* owned array, strings in mem */
+	struct topic *topics; /* wire names */
+	struct group *groups;
+	size_t n_namespaces, n_topics, n_groups;
+	bool has_namespaces; /* namespaces are objects there; otherwise prefixes only */
+	int brokers; /* masters a topic is made on; at least 1 */
+	int max_queues; /* per broker */
+};
+
+void holdings_init(struct holdings *h);
+void holdings_release(struct holdings *h);
+
+struct plan_item {
+	enum object_kind kind;
+	enum verdict verdict;
+	enum reason reason;
+	unsigned long long warnings; /* WARN_BIT() */
+	const char *source; /* name in the source; "" for a namespace made on the way */
+	const char *ns, *name; /* in the target; NULL if it has none; a namespace has only ns */
+	const char *detail; /* the sentence behind the verdict, "" if none */
+	union {
+		struct namespace namespace;
+		struct topic topic; /* as it shall be: wire name, queues per broker */
+		struct group group;
+	};
+};
+
+struct plan {
+	struct arena mem;
+	const struct inventory *inv; /* borrowed */
+	bool offline; /* built without looking at a target */
+	struct plan_item *items; /* owned array */
+	size_t n, cap;
+	int counts[OBJ_KINDS][VERDICTS];
+};
+
+void plan_init(struct plan *p);
+void plan_release(struct plan *p);
+/* have NULL: offline, as if the target were an empty brokerd. inv must outlive the plan. */
+int plan_build(struct plan *p, const struct inventory *inv, const struct plan_opts *o,
+	const struct holdings *have, struct err *e) MUST_USE;
+/* Items that running the plan would write. */
+int plan_writes(const struct plan *p);
+
+#endif

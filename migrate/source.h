@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source: where metadata comes from, and what was found there.
+ *
+ *	struct inventory inv;
+ *
+ *	inventory_init(&inv);
+ *	rc = inventory_read(&inv, "rocketmq-metadata-export.json", e);
+ *	for (i = 0; i < inv.n; i++)
+ *		... inv.items[i] ...
+ *	inventory_release(&inv);
+ *
+ * A source reads, never writes, and leaves nothing out: system topics, odd names and entries that
+ * stand twice are all in the inventory; plan.h decides about them. A source is one file that ends
+ * in a struct source, and one line in sources.def. What a file is shows in its keys, not its name.
+ */
+#ifndef TDMQ_SOURCE_H
+#define TDMQ_SOURCE_H
+
+#include "mem.h"
+#include "model.h"
+
+#define SOURCE_MAX_BYTES \
+	(64u << 20) /* of one file; larger ones are refused before they are read */
+
+enum object_kind { OBJ_NAMESPACE, OBJ_TOPIC, OBJ_GROUP, OBJ_KINDS };
+extern const char *const object_kind_names[]; /* namespace topic group NULL */
+
+enum reason {
+	REASON_NONE,
+#define REASON(id, text) REASON_##id,
+#define WARNING(id, text) WARN_##id,
+#include "reasons.def"
+	REASON_COUNT
+};
+
+const char *reason_name(enum reason r); /* "TASK_LIMIT"; "" for REASON_NONE */
+const char *reason_text(enum reason r);
+enum reason reason_from(const char *name); /* REASON_NONE if unknown */
+
+/* Sets of warnings are bits, WARN_BIT(WARN_CASE_TWIN). */
+#define WARN_BIT(r) (1ull << (r))
+
+/* One topic or group as the source has it. */
+struct found {
+	enum object_kind kind;
+	const char *name; /* exactly as it stands there: any text */
+	const char *bad; /* NULL, or why its entry cannot be used */
+	unsigned long long warnings;
+	union {
+		struct topic topic; /* name and queues as in the source */
+		struct group group;
+	};
+};
+
+struct inventory {
+	struct arena mem; /* everything below lives here */
+	const char *source; /* struct source.name; "apache-file" */
+	const char *shape; /* "export.sh file", "topics.json of a broker" */
+	const char *path; /* as the user gave it */
+	int64_t exported_ms; /* 0: the source does not say */
+	int masters; /* brokers the queue numbers are summed over; at least 1 */
+	struct found *items; /* owned array */
+	size_t n, cap;
+	const char *
+		*system; /* names of this deployment's own topics: cluster, brokers, trace */
+	size_t n_system;
+	const char **notes; /* sentences for people: a broken file replaced by its .bak, ... */
+	size_t n_notes;
+};
+
+void inventory_init(struct inventory *inv);
+void inventory_release(struct inventory *inv);
+/*
+ * Reads a file, a directory that holds the known files, or "-" (standard input). On failure the
+ * error names file and place, and inv holds nothing worth using.
+ */
+int inventory_read(struct inventory *inv, const char *path, struct err *e) MUST_USE;
+
+/* For sources. All copy. */
+struct found *inventory_add(struct inventory *inv, enum object_kind kind, const char *name);
+void inventory_add_system(struct inventory *inv, const char *topic);
+void inventory_note(struct inventory *inv, const char *fmt, ...) PRINTF(2, 3);
+bool inventory_is_system(const struct inventory *inv, const char *topic);
+
+struct source {
+	const char *name; /* "apache-file" */
+	const char *text; /* what it reads, for help and errors */
+	const char *const
+		*files; /* names looked for in a directory, best first, NULL at the end */
+	/* The shape this document has, NULL if it is none of this source's. */
+	const char *(*fits)(const cJSON *doc);
+	/* Adds what the document holds; copies, so that doc may go. */
+	int (*scan)(struct inventory *inv, const cJSON *doc, struct err *e);
+};
+
+/* NULL at the end. */
+extern const struct source *const sources[];
+
+#endif
