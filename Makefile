@@ -7,7 +7,9 @@
 #   make lint format fuzz bench interop install clean
 
 VERSION := 0.1.0
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 B       ?= build
 PREFIX  ?= /usr/local
 bindir  ?= $(PREFIX)/bin
@@ -43,7 +45,8 @@ CLI_O     := $(filter-out $(B)/obj/cli/main.o,$(call objs,cli))
 BROKERD_O := $(filter-out $(B)/obj/brokerd/main.o,$(call objs,brokerd brokerd/store))
 UNIT_O    := $(call objs,tests/unit)
 
-.PHONY: all deps quickstart check lint format fuzz bench interop install clean
+.PHONY: all deps quickstart check check-suites check-san check-unit check-wire check-cli check-fault \
+	lint format man fuzz fuzz-corpus bench bench-tools interop install clean
 all: $(B)/tdmqctl $(B)/brokerd
 
 $(B)/obj/%.o: %.c
@@ -66,6 +69,78 @@ $(B)/brokerd: $(B)/obj/brokerd/main.o $(B)/libbrokerd.a $(B)/libtdmq.a
 
 $(B)/unit: $(UNIT_O) $(B)/libcli.a $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcriterion $(CLI_LIBS) $(BROKERD_LIBS)
+
+$(B)/fault-kill: $(B)/obj/tests/fault/kill.o $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
+
+# What a command needs is installed only where the command is missing.
+need = $(if $(shell command -v $(1)),,$(2))
+INTEROP_DEBS := $(call need,javac,openjdk-17-jdk-headless) $(call need,mvn,maven) \
+	$(call need,go,golang-go) $(call need,node,nodejs) $(call need,npm,npm)
+DEPS ?= check
+DEPS_build := $(DEBS)
+DEPS_check := $(DEBS) $(TEST_DEBS)
+DEPS_ci    := $(DEBS) $(TEST_DEBS) $(LINT_DEBS) $(INTEROP_DEBS)
+
+deps:
+	docs/deps.sh $(DEPS_$(DEPS))
+
+quickstart:
+	@$(MAKE) -s deps DEPS=build
+	@$(MAKE) -s -j2 all
+	@docs/quickstart.sh
+
+# Each suite prints TAP and is counted by tests/tap.sh.
+export TAP_TOTALS ?= $(CURDIR)/$(B)/tap-totals
+export B
+TAP := tests/tap.sh
+check:
+	@mkdir -p $(B)
+	@: >$(TAP_TOTALS)
+	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill
+	@$(MAKE) -s -k check-suites; tests/tap.sh --summary
+check-suites: check-unit check-wire check-cli check-fault
+check-san: check-unit check-wire check-cli
+check-unit: $(B)/unit
+	@$(TAP) unit $(B)/unit --tap=-
+check-wire: all
+	@$(TAP) wire tests/wire/run.sh
+check-cli: all
+	@$(TAP) cli bats --tap tests/cli
+KILLS ?= 25
+check-fault: all $(B)/fault-kill
+	@$(TAP) fault tests/fault/run.sh $(KILLS)
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+lint: man
+	clang-format --dry-run -Werror $(FORMATTED)
+	tests/lint.sh
+	shellcheck $(shell git ls-files '*.sh' '*.bash' '*.bats') .ci/run
+	mandoc -Tlint -Wwarning $(B)/man/*.[158]
+format:
+	clang-format -i $(FORMATTED)
+
+# Pages are prose in man/; the lines @...@ in them are filled from the tables of the programs.
+MAN := $(patsubst man/%.in,$(B)/man/%,$(wildcard man/*.in))
+man: $(MAN)
+$(B)/man/%: man/%.in man/fill.sh $(B)/tdmqctl $(B)/brokerd
+	@mkdir -p $(@D)
+	man/fill.sh $(B) $< >$@.tmp && mv $@.tmp $@
+
+install: all man
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man1 \
+		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8
+	install -s $(B)/tdmqctl $(DESTDIR)$(bindir)/tdmqctl
+	install -s $(B)/brokerd $(DESTDIR)$(sbindir)/brokerd
+	for s in 1 5 8; do install -m 644 $(B)/man/*.$$s $(DESTDIR)$(mandir)/man$$s/ || exit; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 644 completions/tdmqctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tdmqctl
+	install -m 644 completions/_tdmqctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_tdmqctl
+	install -m 644 completions/tdmqctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/tdmqctl.fish
+	sed 's|/usr/local/sbin|$(sbindir)|' docs/systemd/brokerd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/brokerd.service
 
 clean:
 	rm -rf $(B)

@@ -13,7 +13,7 @@
 #include "banned.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
+#define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
@@ -25,10 +25,10 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* A broken invariant is not an error: stop here, in release builds too. */
-#define BUG_ON(cond)                                                                             \
-	do {                                                                                     \
-		if (UNLIKELY(cond))                                                              \
-			bug_abort(__FILE__, __LINE__, #cond);                                    \
+#define BUG_ON(cond) \
+	do { \
+		if (UNLIKELY(cond)) \
+			bug_abort(__FILE__, __LINE__, #cond); \
 	} while (0)
 
 /* Writes file, line, condition and a stack trace to stderr, then abort(). */

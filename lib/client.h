@@ -28,13 +28,14 @@ struct client;
 struct client_opts {
 	int connect_ms; /* 0: 3000 */
 	const char *access_key, *secret_key; /* copied; NULL: requests are not signed */
-	void (*trace)(void *arg, const char *addr, bool sent, const struct command *c); /* may be NULL */
+	void (*trace)(void *arg, const char *addr, bool sent,
+		const struct command *c); /* may be NULL */
 	void *trace_arg;
 };
 
 struct reply {
 	struct command cmd; /* points into frame */
-	char *frame;	    /* owned */
+	char *frame; /* owned */
 };
 
 struct client *client_new(const struct client_opts *o);
@@ -64,8 +65,8 @@ void client_stop(struct client *c);
  * Requests that servers send us (40, 220, 307 ...). The handler fills *answer (code 0 already
  * set) whose slices must live until it returns to the loop; unhandled codes are answered with 3.
  */
-typedef void (*client_serve)(void *arg, const char *addr, const struct command *rq,
-	struct command *answer);
+typedef void (*client_serve)(
+	void *arg, const char *addr, const struct command *rq, struct command *answer);
 void client_on_request(struct client *c, client_serve fn, void *arg);
 /* Milliseconds the last round trip to addr took; -1 if none did. */
 int64_t client_last_rtt_us(const struct client *c, const char *addr);

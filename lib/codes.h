@@ -29,7 +29,7 @@ enum {
 /* The version number we send: the ordinal of 4.9.8. Clients read it in heartbeat answers. */
 #define TDMQ_WIRE_VERSION 409
 
-const char *request_name(int code);  /* "PULL_MESSAGE", NULL if unknown */
+const char *request_name(int code); /* "PULL_MESSAGE", NULL if unknown */
 const char *response_name(int code); /* "TOPIC_NOT_EXIST", NULL if unknown */
 const char *language_name(int code); /* "JAVA"; "OTHER" if unknown */
 int language_from_name(const char *name, size_t n); /* LANG_OTHER if unknown */

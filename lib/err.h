@@ -58,15 +58,18 @@ enum exit_status {
 };
 
 struct err {
-	int code;	   /* 0 or TQ_E... */
-	int sys;	   /* errno behind it, 0 if none */
-	int response;	   /* response code a server sent or shall get; 0: take the code's own */
-	char msg[400];	   /* what happened */
-	char why[240];	   /* what is behind it, may be empty */
-	char hint[240];	   /* what to try, may be empty */
+	int code; /* 0 or TQ_E... */
+	int sys; /* errno behind it, 0 if none */
+	int response; /* response code a server sent or shall get; 0: take the code's own */
+	char msg[400]; /* what happened */
+	char why[240]; /* what is behind it, may be empty */
+	char hint[240]; /* what to try, may be empty */
 };
 
-#define ERR_INIT { 0 }
+#define ERR_INIT \
+	{ \
+		0 \
+	}
 
 /* Replaces what e holds; returns code. err_sys() appends strerror(errno) and keeps errno. */
 int err_set(struct err *e, int code, const char *fmt, ...) PRINTF(3, 4);
@@ -79,10 +82,10 @@ int err_hint(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 void err_clear(struct err *e);
 
 /* Facts of errors.def, for codes that are in it; others are answered as TQ_EBUG. */
-const char *err_name(int code);	 /* "TQ_ENOTOPIC" */
-const char *err_text(int code);	 /* "no such topic" */
-int err_exit(int code);		 /* enum exit_status; 0 for 0 */
-int err_response(int code);	 /* response code of codes.def; 0 for 0 */
+const char *err_name(int code); /* "TQ_ENOTOPIC" */
+const char *err_text(int code); /* "no such topic" */
+int err_exit(int code); /* enum exit_status; 0 for 0 */
+int err_response(int code); /* response code of codes.def; 0 for 0 */
 /* The error that stands for a response code: 17 -> TQ_ENOTOPIC, unknown ones -> TQ_EFAIL. */
 int err_from_response(int response);
 

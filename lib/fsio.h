@@ -40,7 +40,8 @@ void vfs_set(const struct vfs *v); /* NULL: back to vfs_system */
 /* All n bytes at off or an error: retries EINTR and short counts; a short file is TQ_EIO. */
 int fsio_read_full(int fd, void *p, size_t n, off_t off, const char *path, struct err *e);
 /* All of iov at off; after a short write it goes on, so an error means "some or none". iov is used up. */
-int fsio_write_full(int fd, struct iovec *iov, int n, off_t off, const char *path, struct err *e);
+int fsio_write_full(
+	int fd, struct iovec *iov, int n, off_t off, const char *path, struct err *e);
 /* The whole file, at most max bytes (TQ_ETOOBIG beyond). path "-" is standard input. */
 int fsio_read_file(const char *path, size_t max, struct buf *out, struct err *e);
 /* Temporary file, sync, rename over path, sync of the directory: old or new, never neither. */

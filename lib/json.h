@@ -30,10 +30,12 @@ enum json_mode {
 /* TQ_EFORMAT "line 3, column 7: expected ..."; deeper than JSON_MAX_DEPTH is refused. */
 int json_parse(struct str text, enum json_mode mode, cJSON **out, struct err *e) MUST_USE;
 /* Reads a file of at most max bytes ("-" is standard input); errors name it. */
-int json_load(const char *path, size_t max, enum json_mode mode, cJSON **out, struct err *e) MUST_USE;
+int json_load(
+	const char *path, size_t max, enum json_mode mode, cJSON **out, struct err *e) MUST_USE;
 
 /* Member or default. A member of another type counts as absent; numbers in strings are read. */
-const char *json_text(const cJSON *o, const char *key, const char *absent); /* borrowed from o */
+const char *json_text(
+	const cJSON *o, const char *key, const char *absent); /* borrowed from o */
 int64_t json_int(const cJSON *o, const char *key, int64_t absent);
 bool json_bool(const cJSON *o, const char *key, bool absent);
 /* The value of a node that holds a whole number (number, raw or numeric string). */
@@ -43,12 +45,13 @@ bool json_node_int(const cJSON *node, int64_t *out);
 int json_need_object(const cJSON *o, const char *key, const cJSON **out, struct err *e);
 int json_need_array(const cJSON *o, const char *key, const cJSON **out, struct err *e);
 int json_need_text(const cJSON *o, const char *key, const char **out, struct err *e);
-int json_need_int(const cJSON *o, const char *key, int64_t min, int64_t max, int64_t *out,
-	struct err *e);
+int json_need_int(
+	const cJSON *o, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e);
 
 /* Building trees: exact 64-bit integers (cJSON's own numbers are doubles). */
 cJSON *json_add_i64(cJSON *o, const char *key, int64_t v);
-cJSON *json_add_str(cJSON *o, const char *key, struct str s); /* not UTF-8: bytes above 127 become U+FFFD */
+cJSON *json_add_str(
+	cJSON *o, const char *key, struct str s); /* not UTF-8: bytes above 127 become U+FFFD */
 
 /*
  * The writer. Commas are its business; the caller opens and closes.

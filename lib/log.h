@@ -23,21 +23,21 @@ static inline bool log_on(enum log_level level)
 	return (int)level <= log_threshold;
 }
 
-#define log_at(level, module, ...)                                                               \
-	do {                                                                                     \
-		if (log_on(level))                                                               \
-			log_write(level, module, __VA_ARGS__);                                   \
+#define log_at(level, module, ...) \
+	do { \
+		if (log_on(level)) \
+			log_write(level, module, __VA_ARGS__); \
 	} while (0)
 #define log_error(module, ...) log_at(LOG_ERROR_, module, __VA_ARGS__)
 #define log_warn(module, ...) log_at(LOG_WARN_, module, __VA_ARGS__)
 #define log_info(module, ...) log_at(LOG_INFO_, module, __VA_ARGS__)
 #define log_debug(module, ...) log_at(LOG_DEBUG_, module, __VA_ARGS__)
 /* At most one line per call site in `secs` seconds. */
-#define log_every(secs, level, module, ...)                                                      \
-	do {                                                                                     \
-		static struct log_limit limit_;                                                  \
-		if (log_on(level) && log_allowed(&limit_, secs))                                 \
-			log_write(level, module, __VA_ARGS__);                                   \
+#define log_every(secs, level, module, ...) \
+	do { \
+		static struct log_limit limit_; \
+		if (log_on(level) && log_allowed(&limit_, secs)) \
+			log_write(level, module, __VA_ARGS__); \
 	} while (0)
 
 struct log_limit {
@@ -48,10 +48,12 @@ struct log_limit {
 enum log_format { LOG_PLAIN, LOG_LOGFMT };
 
 /* path NULL: stderr. A file is opened for appending with mode 0640. */
-int log_open(const char *path, enum log_format format, enum log_level level, struct err *e) MUST_USE;
+int log_open(
+	const char *path, enum log_format format, enum log_level level, struct err *e) MUST_USE;
 void log_reopen(void); /* after the file was rotated */
 void log_set_level(enum log_level level);
-int log_level_from(const char *name, enum log_level *out); /* "error" ... "debug"; 0 or TQ_EINVAL */
+int log_level_from(
+	const char *name, enum log_level *out); /* "error" ... "debug"; 0 or TQ_EINVAL */
 void log_write(enum log_level level, const char *module, const char *fmt, ...) PRINTF(3, 4);
 bool log_allowed(struct log_limit *limit, int secs);
 /* One line for an error: message, then why and hint where present. */

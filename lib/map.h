@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "str.h"
 
-#define HASH_FUNCTION(key, len, hashv)                                                           \
+#define HASH_FUNCTION(key, len, hashv) \
 	((hashv) = (unsigned)str_hash((struct str){ (const char *)(key), (len) }))
 #define uthash_malloc(n) mem_alloc(n)
 #define uthash_free(p, n) mem_free(p)

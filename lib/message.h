@@ -16,10 +16,11 @@
 
 #define MESSAGE_MAGIC 0xDAA320A7u
 #define MESSAGE_MAGIC_V2 0xDAA320ABu /* 5.x, topic length on two bytes: read, never written */
-#define MESSAGE_BLANK 0xCBD43194u    /* filler at the end of a commit log file */
+#define MESSAGE_BLANK 0xCBD43194u /* filler at the end of a commit log file */
 #define MESSAGE_MAX_BODY (4 << 20)
 #define MESSAGE_MAX_PROPERTIES 32767
-#define MESSAGE_FIXED 91 /* bytes of a record without body, topic and properties, both hosts IPv4 */
+#define MESSAGE_FIXED \
+	91 /* bytes of a record without body, topic and properties, both hosts IPv4 */
 
 enum sysflag {
 	SYSFLAG_COMPRESSED = 0x1,
@@ -70,7 +71,8 @@ void batch_add(struct buf *out, const struct batch_item *it);
 /* Ids: upper-case hex, 32 characters for IPv4, 56 for IPv6. */
 #define MESSAGE_ID_MAX 57 /* with NUL */
 void message_offset_id(char *out, const struct host *store, int64_t phys_off);
-int message_offset_id_parse(struct str id, struct host *store, int64_t *phys_off, struct err *e);
+int message_offset_id_parse(
+	struct str id, struct host *store, int64_t *phys_off, struct err *e);
 struct unique_id {
 	struct host host; /* no port */
 	int pid;
@@ -78,7 +80,8 @@ struct unique_id {
 	int counter;
 };
 /* now_ms decides which month the id's time belongs to; zone is the local one. */
-int message_unique_id_parse(struct str id, int64_t now_ms, struct unique_id *out, struct err *e);
+int message_unique_id_parse(
+	struct str id, int64_t now_ms, struct unique_id *out, struct err *e);
 /* A new unique id as the Java client makes them. */
 void message_unique_id(char *out);
 

@@ -16,7 +16,8 @@ extern const char *const topic_type_names[]; /* normal fifo delay transaction NU
 
 enum perm { PERM_INHERIT = 1, PERM_WRITE = 2, PERM_READ = 4, PERM_RW = 6 };
 
-struct namespace {
+struct namespace
+{
 	const char *name, *remark;
 	int64_t retention_ms, created_ms;
 	int topics, groups; /* counts, filled by listings */
@@ -25,7 +26,7 @@ struct namespace {
 struct topic {
 	const char *name; /* wire name */
 	const char *remark;
-	int type;	  /* enum topic_type */
+	int type; /* enum topic_type */
 	int read_queues, write_queues;
 	int perm; /* enum perm bits */
 	int sysflag;

@@ -14,8 +14,8 @@
 #define NAMES_DLQ "%DLQ%"
 #define NAMES_DEFAULT_NS "default"
 
-#define WIRE_TOPIC_MAX 127  /* bytes of a whole wire name; the store's length byte is signed */
-#define WIRE_GROUP_MAX 120  /* so that %RETRY%group is still a topic */
+#define WIRE_TOPIC_MAX 127 /* bytes of a whole wire name; the store's length byte is signed */
+#define WIRE_GROUP_MAX 120 /* so that %RETRY%group is still a topic */
 #define TOPIC_QUEUES_MAX 32 /* default limit of product; Apache's tables may say more */
 #define REMARK_MAX 128
 

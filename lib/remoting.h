@@ -16,8 +16,8 @@
 #include "codes.h"
 #include "err.h"
 
-#define FRAME_MAX (16u << 20)	 /* whole frame, length word included */
-#define COMMAND_MAX_EXT 64	 /* header fields; more is TQ_EFORMAT */
+#define FRAME_MAX (16u << 20) /* whole frame, length word included */
+#define COMMAND_MAX_EXT 64 /* header fields; more is TQ_EFORMAT */
 
 enum header_type { HEADER_JSON = 0, HEADER_BINARY = 1 };
 

@@ -71,7 +71,8 @@ static bool take_number(struct str *s, uint64_t *out)
 	return i > 0;
 }
 
-int str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out, const char *what, struct err *e)
+int str_to_i64(
+	struct str s, int64_t min, int64_t max, int64_t *out, const char *what, struct err *e)
 {
 	struct str rest = s;
 	bool minus = s.n && s.p[0] == '-';
@@ -109,7 +110,7 @@ static bool take_quantity(struct str *s, const struct unit *units, size_t n, int
 			continue;
 		*s = str_skip(*s, strlen(units[i].name));
 		return !__builtin_mul_overflow((int64_t)v, units[i].factor, &part) &&
-			!__builtin_add_overflow(*sum, part, sum);
+		       !__builtin_add_overflow(*sum, part, sum);
 	}
 	return false;
 }
@@ -140,17 +141,28 @@ int str_to_ms(struct str s, int64_t *out_ms, struct err *e)
 int str_to_bytes(struct str s, int64_t *out_bytes, struct err *e)
 {
 	static const struct unit units[] = {
-		{ "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "Ki", 1 << 10 },
-		{ "Mi", 1 << 20 }, { "Gi", 1 << 30 }, { "kB", 1000 }, { "k", 1000 }, { "K", 1000 },
-		{ "MB", 1000000 }, { "M", 1000000 }, { "GB", 1000000000 }, { "G", 1000000000 },
-		{ "B", 1 }, { "", 1 },
+		{ "KiB", 1 << 10 },
+		{ "MiB", 1 << 20 },
+		{ "GiB", 1 << 30 },
+		{ "Ki", 1 << 10 },
+		{ "Mi", 1 << 20 },
+		{ "Gi", 1 << 30 },
+		{ "kB", 1000 },
+		{ "k", 1000 },
+		{ "K", 1000 },
+		{ "MB", 1000000 },
+		{ "M", 1000000 },
+		{ "GB", 1000000000 },
+		{ "G", 1000000000 },
+		{ "B", 1 },
+		{ "", 1 },
 	};
 	struct str rest = s;
 	int64_t sum = 0;
 
 	if (!take_quantity(&rest, units, ARRAY_LEN(units), &sum) || rest.n)
-		return err_set(e, TQ_EINVAL, "'" STR_FMT "' is not a size such as 512, 64k or 4MiB",
-			STR_ARG(s));
+		return err_set(e, TQ_EINVAL,
+			"'" STR_FMT "' is not a size such as 512, 64k or 4MiB", STR_ARG(s));
 	*out_bytes = sum;
 	return 0;
 }
@@ -159,7 +171,11 @@ int str_to_bytes(struct str s, int64_t *out_bytes, struct err *e)
 static uint32_t next_rune(const unsigned char *p, size_t n, size_t *used, bool *bad)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+	size_t len = p[0] < 0x80    ? 1
+		     : p[0] >= 0xf0 ? 4
+		     : p[0] >= 0xe0 ? 3
+		     : p[0] >= 0xc2 ? 2
+				    : 0;
 	uint32_t r = len > 1 ? p[0] & (0xffu >> (len + 1)) : p[0];
 
 	*used = 1;

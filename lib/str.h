@@ -62,8 +62,8 @@ bool str_glob(const char *pattern, struct str s);
  * Numbers with bounds. Decimal, optional sign, nothing before or after. On failure TQ_EINVAL
  * names `what`, the text and the bounds; *out is untouched.
  */
-int str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out, const char *what,
-	struct err *e);
+int str_to_i64(
+	struct str s, int64_t min, int64_t max, int64_t *out, const char *what, struct err *e);
 /* "37s", "2m10s", "1d", "250ms"; units ms s m h d w. Bare numbers are refused. */
 int str_to_ms(struct str s, int64_t *out_ms, struct err *e);
 /* "512", "4k", "64Ki", "1GiB"; k M G are powers of 1000, Ki Mi Gi of 1024. */
