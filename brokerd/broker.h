@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * broker: what there is, and who owns it. One struct broker per process, made and ended by
+ * broker_start() and broker_stop() on the loop thread; everything in it belongs to that thread.
+ * Handlers reach the services through it:
+ *
+ *	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
+ *
+ * Order of making: server (loop), metadb, catalog, offsets, registry, rebalance, store, hold,
+ * schedule, listeners; the end goes the other way.
+ */
+#ifndef TDMQ_BROKER_H
+#define TDMQ_BROKER_H
+
+#include "brokerd/config.h"
+#include "message.h"
+
+struct server;
+struct metadb;
+struct catalog;
+struct offsets;
+struct registry;
+struct rebalance;
+struct schedule;
+struct store;
+struct hold;
+struct stats;
+
+struct broker {
+	struct config *cfg; /* owned by main, read-only apart from reload */
+	struct server *server; /* loop, listeners, connections: server.h */
+	struct metadb *metadb; /* SQLite: metadb.h */
+	struct catalog *catalog; /* namespaces, topics, groups: catalog.h */
+	struct offsets *offsets; /* what groups have consumed: offsets.h */
+	struct registry *registry; /* clients and groups alive: registry.h */
+	struct rebalance *rebalance; /* queue locks, telling members: rebalance.h */
+	struct store *store; /* the messages: store/store.h */
+	struct hold *hold; /* pulls that wait: hold.h */
+	struct schedule *schedule; /* delayed messages: schedule.h */
+	struct stats *stats; /* counters: stats.h */
+	struct host host; /* advertised: store host of records, address of routes */
+	int vip_port, nameserver_port; /* as bound */
+	int64_t start_ms; /* wall clock */
+	bool stopping;
+};
+
+int broker_start(struct broker *b, struct config *cfg, struct err *e) MUST_USE;
+/* Runs the loop until broker_quit(). */
+void broker_run(struct broker *b);
+void broker_quit(struct broker *b);
+/* Commits, syncs, closes. Everything is freed also when the last sync failed. */
+int broker_stop(struct broker *b, struct err *e);
+
+/* "rocketmq-xxxxxxxxxxxx": made at the first start, kept in the metadata; cached here by catalog. */
+struct str broker_cluster_id(const struct broker *b);
+/* "10.0.0.1:10911", the address clients are told. */
+const char *broker_address(const struct broker *b);
+
+#endif

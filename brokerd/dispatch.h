@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dispatch: from a command to its handler and back. A handler is a row of a table: the request
+ * code, its header fields, the function. Before the function runs the fields are decoded,
+ * bounded, canonicalised (topics and groups) and the request is permitted; when it returns the
+ * request is counted and answered.
+ *
+ *	struct max_offset {
+ *		struct str topic;
+ *		int queue;
+ *	};
+ *
+ *	static const struct field max_fields[] = {
+ *		FIELD_TOPIC("topic", struct max_offset, topic, REQUIRED),
+ *		FIELD_U32("queueId", struct max_offset, queue, REQUIRED),
+ *		FIELD_END
+ *	};
+ *
+ *	static int get_max(struct request *rq, const void *fields)
+ *	{
+ *		const struct max_offset *f = fields;
+ *		...
+ *		reply_i64(rq, "offset", max);
+ *		return 0;
+ *	}
+ *
+ *	const struct handler h_offset[] = {
+ *		{ REQ_GET_MAX_OFFSET, max_fields, sizeof(struct max_offset), get_max, NEED_READ },
+ *		HANDLER_END
+ *	};
+ *
+ * A module of handlers is one line of handlers.def. The function returns 0 (answered with code 0
+ * or reply_code(), the ext fields and the body it put) or what err_set(&rq->err, TQ_E...)
+ * returned: code and remark of the answer come from there; rq->err.response overrules the code.
+ * What it put before failing is still sent as ext fields, without the body.
+ * One-way requests run like all others and are never answered.
+ */
+#ifndef TDMQ_DISPATCH_H
+#define TDMQ_DISPATCH_H
+
+#include "brokerd/conn.h"
+#include "err.h"
+#include "mem.h"
+#include "remoting.h"
+
+struct broker;
+struct store_batch;
+struct store_slice;
+
+/* --- header fields ------------------------------------------------------------------------ */
+
+enum field_type {
+	FIELD_TYPE_END,
+	FIELD_TYPE_STR,
+	FIELD_TYPE_TOPIC, /* struct str, canonical wire name, checked */
+	FIELD_TYPE_GROUP, /* likewise */
+	FIELD_TYPE_I32, /* int */
+	FIELD_TYPE_U32, /* int, not negative */
+	FIELD_TYPE_I64, /* int64_t */
+	FIELD_TYPE_BOOL, /* bool: true, TRUE, 1; everything else is false */
+};
+
+/* Missing, empty or unreadable: answered with code 1 and the field's name. */
+#define REQUIRED 1u
+
+struct field {
+	const char *name; /* as it stands in extFields */
+	uint8_t type, flags;
+	uint16_t off;
+	int absent; /* value of an optional number that is missing or unreadable */
+	int (*check)(struct str value, struct err *e); /* of strings; may be NULL */
+};
+
+/* A member of another type than the field does not compile. */
+#define FIELD_(name, t, st, m, ctype, flags, absent, check) \
+	{ \
+		name, t, (flags) + 0 * sizeof(&((st *)0)->m == (ctype *)0), offsetof(st, m), \
+			absent, check \
+	}
+#define FIELD_STR(name, st, m, flags) \
+	FIELD_(name, FIELD_TYPE_STR, st, m, struct str, flags, 0, NULL)
+#define FIELD_STR_CHECK(name, st, m, flags, check) \
+	FIELD_(name, FIELD_TYPE_STR, st, m, struct str, flags, 0, check)
+#define FIELD_TOPIC(name, st, m, flags) \
+	FIELD_(name, FIELD_TYPE_TOPIC, st, m, struct str, flags, 0, NULL)
+#define FIELD_GROUP(name, st, m, flags) \
+	FIELD_(name, FIELD_TYPE_GROUP, st, m, struct str, flags, 0, NULL)
+#define FIELD_I32(name, st, m, flags) FIELD_(name, FIELD_TYPE_I32, st, m, int, flags, 0, NULL)
+#define FIELD_U32(name, st, m, flags) FIELD_(name, FIELD_TYPE_U32, st, m, int, flags, 0, NULL)
+#define FIELD_I64(name, st, m, flags) \
+	FIELD_(name, FIELD_TYPE_I64, st, m, int64_t, flags, 0, NULL)
+#define FIELD_BOOL(name, st, m, flags) \
+	FIELD_(name, FIELD_TYPE_BOOL, st, m, bool, flags, 0, NULL)
+/* Optional, with a value for "absent". */
+#define FIELD_I32_OR(name, st, m, absent) \
+	FIELD_(name, FIELD_TYPE_I32, st, m, int, 0, absent, NULL)
+#define FIELD_I64_OR(name, st, m, absent) \
+	FIELD_(name, FIELD_TYPE_I64, st, m, int64_t, 0, absent, NULL)
+#define FIELD_BOOL_OR(name, st, m, absent) \
+	FIELD_(name, FIELD_TYPE_BOOL, st, m, bool, 0, absent, NULL)
+#define FIELD_END \
+	{ \
+		0 \
+	}
+
+/* --- handlers ----------------------------------------------------------------------------- */
+
+/* What a request asks for; who may do it is decided in one place, from this column. */
+enum need {
+	NEED_UNSET,
+	NEED_NOTHING, /* answered to everyone: routes, heartbeats, notices */
+	NEED_PUB, /* writes to a topic */
+	NEED_SUB, /* reads a topic as a group */
+	NEED_READ, /* looks at the cluster */
+	NEED_ADMIN, /* changes the cluster */
+};
+
+struct request;
+typedef int (*handler_fn)(struct request *rq, const void *fields);
+
+#define HANDLER_FIELDS_MAX 512 /* bytes of a decoded struct */
+
+struct handler {
+	int code; /* REQ_... */
+	const struct field *fields; /* NULL: none */
+	size_t size; /* of the decoded struct, zeroed before decoding; 0: none */
+	handler_fn fn; /* NULL ends a table */
+	enum need need;
+	unsigned flags;
+};
+
+#define HANDLER_END \
+	{ \
+		0 \
+	}
+/* Every handler of handlers.def, by code. NULL: unknown. */
+const struct handler *handler_find(int code);
+/* Walks them: i from 0 until NULL. */
+const struct handler *handler_at(size_t i);
+
+/* --- one request -------------------------------------------------------------------------- */
+
+#define REPLY_MAX_EXT 24
+
+struct request {
+	struct broker *broker;
+	struct conn *conn; /* referenced while the request lives; may be closed meanwhile */
+	const struct command *cmd; /* borrowed from the frame; NULL once parked */
+	const struct handler *handler;
+	struct arena *arena; /* until the answer is encoded */
+	struct err err;
+
+	/* From the header, kept when parked. */
+	int code, version, language;
+	int32_t opaque;
+	enum header_type type;
+	bool oneway;
+
+	/* The answer so far. */
+	int response;
+	struct str remark;
+	struct ext ext[REPLY_MAX_EXT];
+	int n_ext;
+	char *body; /* owned */
+	struct str body_part; /* borrowed */
+	struct store_batch *batch; /* borrowed; slices are given to the connection */
+	int64_t after; /* leaves when the log is safe up to here; 0: at the end of the turn */
+	struct request *parked; /* set by request_park() */
+	struct arena own_arena; /* of a parked request */
+};
+
+/* Keys are string literals. Values are copied where they are not borrowed for long enough. */
+void reply_code(struct request *rq, int response); /* other than 0 */
+void reply_remark(struct request *rq, const char *fmt, ...) PRINTF(2, 3);
+void reply_i64(struct request *rq, const char *key, int64_t v);
+void reply_bool(struct request *rq, const char *key, bool v);
+void reply_str(struct request *rq, const char *key, struct str v); /* copied */
+/* The bytes of b, which is empty afterwards. TQ_ETOOBIG in b is an error answer. */
+void reply_body(struct request *rq, struct buf *b);
+/* Borrowed: a literal, arena memory, or bytes that outlive the handler's return. */
+void reply_body_str(struct request *rq, struct str s);
+/* The records of a batch as body; the slices' references go to the connection. Takes b's slices. */
+void reply_batch(struct request *rq, struct store_batch *b);
+/* The answer promises that the log is safe up to end_off (store.h): it waits for that. */
+void reply_after(struct request *rq, int64_t end_off);
+
+/*
+ * Answers later. The handler returns 0 and keeps the result; from any later turn of the loop it
+ * is given an answer with the reply_* calls and ended with request_finish(parked, rc), exactly
+ * once. rc as a handler returns it. If the connection is gone by then the answer is dropped;
+ * request_gone() tells. What the parked request needs from the frame must have been copied
+ * (parked->arena lives until request_finish).
+ */
+struct request *request_park(struct request *rq) MUST_USE;
+bool request_gone(const struct request *rq);
+void request_finish(struct request *rq, int rc);
+
+/* --- for conn ----------------------------------------------------------------------------- */
+
+/* Runs one request that came in on c. */
+void dispatch(struct broker *b, struct conn *c, const struct command *cmd);
+/* Builds the look-up tables of all handlers; once, before the first dispatch. */
+void dispatch_init(void);
+/* Decodes ext fields as dispatch does; for tests and for handlers with several spellings. */
+int dispatch_decode(struct request *rq, const struct handler *h, void *out);
+
+#endif

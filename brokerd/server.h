@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server: the loop, the listeners, all connections. One turn of the loop:
+ *
+ *	1. wait for sockets, timers, posts
+ *	2. run what is ready: read, decode, dispatch; answers collect in the connections
+ *	3. on_turn hooks, store_commit, pulls woken by it
+ *	4. answers whose promise is kept by now go to their connections
+ *	5. one writev per connection that has something to say
+ */
+#ifndef TDMQ_SERVER_H
+#define TDMQ_SERVER_H
+
+#include "brokerd/conn.h"
+#include "err.h"
+
+struct broker;
+struct event_base;
+struct timer;
+
+int server_new(struct broker *b, struct server **out, struct err *e) MUST_USE;
+/* Listens on address:port (0: any); *bound is the port it got. */
+int server_listen(struct server *s, const char *address, int port, int *bound, struct err *e);
+void server_run(struct server *s); /* until server_quit() */
+void server_quit(struct server *s);
+void server_close_all(struct server *s); /* connections and listeners */
+void server_free(struct server *s);
+
+/* Any thread: runs fn(arg) on the loop soon. `server` is a struct server; fits store_opts.post. */
+void server_post(void *server, void (*fn)(void *arg), void *arg);
+
+/* Timers; freed with the server. The first call comes after `ms`. */
+struct timer *server_every(struct server *s, int64_t ms, void (*fn)(void *arg), void *arg);
+/* One shot, set and set again with timer_set(); ms < 0 stops it. */
+struct timer *timer_new(struct server *s, void (*fn)(void *arg), void *arg);
+void timer_set(struct timer *t, int64_t ms);
+void timer_free(struct timer *t);
+
+/* Called in step 3 of each turn, before store_commit, in order of registration. */
+void server_on_turn(struct server *s, void (*fn)(void *arg), void *arg);
+/* Called when a connection is closed, on the loop, while c is still whole. */
+typedef void (*server_closed)(void *arg, struct conn *c);
+void server_on_close(struct server *s, server_closed fn, void *arg);
+
+/* Walks the open connections: c NULL gives the first. */
+struct conn *server_next_conn(struct server *s, struct conn *c);
+int server_conns(const struct server *s);
+struct event_base *server_base(struct server *s);
+
+#endif
