@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rebalance: who of a group has which queue is worked out by the clients; the broker tells them when
+ * to look again (40), and keeps the locks by which orderly consumers make sure (41, 42).
+ *
+ * A lock is (group, topic, broker, queue) -> client id. It lasts 60 s from its last renewal; then,
+ * or after an unlock, anybody may take it. It survives the owner's connection, not a restart.
+ */
+#ifndef TDMQ_REBALANCE_H
+#define TDMQ_REBALANCE_H
+
+#include "err.h"
+#include "str.h"
+
+struct conn;
+struct queue_locks;
+
+#define QUEUE_LOCK_MS 60000
+
+/* Sends 40 for the group to a member: the registry's notify. */
+void rebalance_notify(void *broker, struct conn *c, struct str group);
+
+struct queue_locks *queue_locks_new(void);
+void queue_locks_free(struct queue_locks *l);
+
+struct queue_name {
+	struct str topic, broker;
+	int queue;
+};
+/* True: client holds it from now on for 60 s. False: somebody else does. */
+bool queue_lock(struct queue_locks *l, struct str group, const struct queue_name *q,
+	struct str client_id, int64_t now_ms);
+void queue_unlock(struct queue_locks *l, struct str group, const struct queue_name *q,
+	struct str client_id);
+void queue_locks_tick(
+	struct queue_locks *l, int64_t now_ms); /* forgets what expired; each 10 s */
+
+#endif
