@@ -38,15 +38,22 @@ struct command {
 /*
  * Looks at the first bytes of a stream. 0: a whole frame of *total bytes (length word included)
  * stands there. TQ_ENOTYET: more is needed; *total says how much once it is known, else 0.
- * TQ_EFORMAT: a length or type no frame can have; close the connection.
+ * TQ_EFORMAT: a length or type no frame can have; close the connection. TQ_ENOTYET sets no text
+ * in e: it is the ordinary case.
  */
 int frame_measure(struct str in, size_t *total, struct err *e);
 
-/* Reads a whole frame. It writes into it (escapes), and *c points into it. */
+/*
+ * Reads a whole frame. It writes into it (escapes), and *c points into it. An ext field that is
+ * null has a NULL value, like one that is absent; of equal names the last one counts. Values that
+ * are objects or arrays, and more than COMMAND_MAX_EXT fields, are TQ_EFORMAT.
+ */
 int command_decode(char *frame, size_t total, struct command *c, struct err *e);
 
 /* Appends the whole frame. Ext fields with a NULL value are left out. */
 void command_encode(struct buf *out, const struct command *c);
+/* All but the body, of which `body` bytes are going to follow: to lend them instead of copying. */
+void command_encode_head(struct buf *out, const struct command *c, size_t body);
 
 /* For building: a request with our language and version, opaque left 0. */
 void command_init(struct command *c, int code);

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every request and answer of the broker passes here, so both directions touch each byte once
+ * and nothing is allocated: a JSON header is parsed by a small reader of its own instead of
+ * cJSON. Strings are looked through eight bytes at a time; the common one, without a backslash,
+ * is only pointed at. Undoing an escape never makes text longer, so it is done where it stands.
+ *
+ * The reader knows what a header may hold: one object, scalars in it, and one object of scalars
+ * called extFields. Anything deeper is refused, which is why there is no recursion and no depth
+ * to bound. Raw control characters in strings are let through, as Java's parser lets them.
+ */
+#include "remoting.h"
+
+#include "rd.h"
+
+#define ONES 0x0101010101010101u
+#define HIGHS 0x8080808080808080u
+
+/* The high bit of the lowest byte of w that equals c; bits above it may lie. */
+static inline uint64_t byte_is(uint64_t w, unsigned char c)
+{
+	w ^= ONES * c;
+	return (w - ONES) & ~w & HIGHS;
+}
+
+static inline uint64_t load8(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* ---- frame ---- */
+
+int frame_measure(struct str in, size_t *total, struct err *e)
+{
+	uint32_t len, head;
+
+	*total = 0;
+	if (in.n < 4)
+		return TQ_ENOTYET;
+	len = get_be32(in.p);
+	if (len < 4 || len > FRAME_MAX - 4)
+		return err_set(e, TQ_EFORMAT, "frame: no frame has a length of %u", len);
+	*total = len + 4;
+	if (in.n > 4 && (unsigned char)in.p[4] > HEADER_BINARY)
+		return err_set(e, TQ_EFORMAT, "frame: header type %u is unknown",
+			(unsigned char)in.p[4]);
+	if (in.n < 8)
+		return TQ_ENOTYET;
+	head = get_be32(in.p + 4) & 0xffffff;
+	if (head > len - 4)
+		return err_set(
+			e, TQ_EFORMAT, "frame: header of %u bytes in a frame of %u", head, len);
+	return in.n < *total ? TQ_ENOTYET : 0;
+}
+
+/* ---- reading JSON ---- */
+
+struct in {
+	char *p, *end;
+	const char *why; /* what was wrong at p */
+	uint64_t
+		seen; /* one bit per kind of ext key met: most need no search for an equal one */
+};
+
+static bool fail(struct in *in, const char *why)
+{
+	in->why = why;
+	return false;
+}
+
+static void blanks(struct in *in)
+{
+	while (in->p < in->end &&
+		(*in->p == ' ' || *in->p == '\n' || *in->p == '\r' || *in->p == '\t'))
+		in->p++;
+}
+
+/* Skips blanks and takes c if it comes next. */
+static bool took(struct in *in, char c)
+{
+	blanks(in);
+	if (in->p == in->end || *in->p != c)
+		return false;
+	in->p++;
+	return true;
+}
+
+/* The first quote or backslash, or end. */
+static char *special(char *p, const char *end)
+{
+	for (; end - p >= 8; p += 8) {
+		uint64_t hit = byte_is(load8(p), '"') | byte_is(load8(p), '\\');
+
+		if (hit)
+			return p + (__builtin_ctzll(hit) >> 3);
+	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+/* Four hex digits at p + 2 of a \uXXXX; -1 if it is not one. */
+static int32_t unit_at(const char *p, const char *end)
+{
+	int32_t v = 0;
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		char c = p[i], low = c | 0x20;
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (c - '0');
+		else if (low >= 'a' && low <= 'f')
+			v = v << 4 | (low - 'a' + 10);
+		else
+			return -1;
+	}
+	return v;
+}
+
+static char *put_rune(char *to, uint32_t r)
+{
+	if (r < 0x80) {
+		*to++ = (char)r;
+		return to;
+	}
+	if (r < 0x800) {
+		*to++ = (char)(0xc0 | r >> 6);
+	} else {
+		if (r < 0x10000) {
+			*to++ = (char)(0xe0 | r >> 12);
+		} else {
+			*to++ = (char)(0xf0 | r >> 18);
+			*to++ = (char)(0x80 | (r >> 12 & 0x3f));
+		}
+		*to++ = (char)(0x80 | (r >> 6 & 0x3f));
+	}
+	*to++ = (char)(0x80 | (r & 0x3f));
+	return to;
+}
+
+/* in->p at \u: six bytes give at most three, a pair of twelve gives four. */
+static bool unescape_unit(struct in *in, char **to)
+{
+	int32_t u = unit_at(in->p, in->end), low;
+
+	if (u < 0)
+		return fail(in, "bad \\u escape");
+	in->p += 6;
+	if (u >= 0xd800 && u < 0xdc00) {
+		low = unit_at(in->p, in->end);
+		if (low >= 0xdc00 && low < 0xe000) {
+			in->p += 6;
+			u = 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
+		}
+	}
+	if (u >= 0xd800 && u < 0xe000) /* half of a pair stands for nothing */
+		u = 0xfffd;
+	*to = put_rune(*to, (uint32_t)u);
+	return true;
+}
+
+static bool unescape_one(struct in *in, char **to)
+{
+	static const char plain[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
+	const char *at;
+
+	if (in->end - in->p < 2)
+		return fail(in, "escape cut short");
+	if (in->p[1] == 'u')
+		return unescape_unit(in, to);
+	at = memchr(plain, in->p[1], sizeof(plain) - 1);
+	if (!at)
+		return fail(in, "unknown escape");
+	*(*to)++ = means[at - plain];
+	in->p += 2;
+	return true;
+}
+
+/* From the first backslash on: moves the text down over the escapes it undoes. */
+static bool string_tail(struct in *in, const char *start, struct str *out)
+{
+	char *to = in->p;
+
+	while (in->p < in->end && *in->p != '"') {
+		char *from = in->p, *stop;
+
+		if (*from == '\\') {
+			if (!unescape_one(in, &to))
+				return false;
+			continue;
+		}
+		stop = special(from, in->end);
+		memmove(to, from, (size_t)(stop - from));
+		to += stop - from;
+		in->p = stop;
+	}
+	if (in->p == in->end)
+		return fail(in, "string without an end");
+	in->p++;
+	*out = (struct str){ start, (size_t)(to - start) };
+	return true;
+}
+
+static bool string(struct in *in, struct str *out)
+{
+	char *start = in->p;
+
+	in->p = special(start, in->end);
+	if (in->p == in->end)
+		return fail(in, "string without an end");
+	if (*in->p == '\\')
+		return string_tail(in, start, out);
+	*out = (struct str){ start, (size_t)(in->p - start) };
+	in->p++;
+	return true;
+}
+
+/* true, false and numbers keep their text; null is STR_NONE. */
+static bool token(struct in *in, struct str *out)
+{
+	char *start = in->p;
+	struct str t;
+
+	while (in->p < in->end && ((*in->p >= '0' && *in->p <= '9') ||
+					  ((*in->p | 0x20) >= 'a' && (*in->p | 0x20) <= 'z') ||
+					  *in->p == '-' || *in->p == '+' || *in->p == '.'))
+		in->p++;
+	t = (struct str){ start, (size_t)(in->p - start) };
+	*out = str_eq(t, STR("null")) ? STR_NONE : t;
+	if (!out->p || str_eq(t, STR("true")) || str_eq(t, STR("false")))
+		return true;
+	if (t.n && (*start == '-' || (*start >= '0' && *start <= '9')))
+		return true;
+	in->p = start;
+	return fail(in, "expected a string, a number, true, false or null");
+}
+
+static bool scalar(struct in *in, struct str *out)
+{
+	return took(in, '"') ? string(in, out) : token(in, out);
+}
+
+/* A whole number that may stand in quotes; null leaves the default. */
+static bool number(struct in *in, struct str v, int32_t *out)
+{
+	bool minus = v.n && v.p[0] == '-';
+	int64_t sum = 0;
+
+	if (!v.p)
+		return true;
+	if (v.n == minus || v.n > 11)
+		return fail(in, "expected a whole number");
+	for (size_t i = minus; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return fail(in, "expected a whole number");
+		sum = sum * 10 + (v.p[i] - '0');
+	}
+	if (sum > (int64_t)INT32_MAX + minus)
+		return fail(in, "number beyond 32 bits");
+	*out = (int32_t)(minus ? -sum : sum);
+	return true;
+}
+
+/* A name or an ordinal. */
+static bool language(struct in *in, struct str v, int32_t *out)
+{
+	if (v.n && (v.p[0] == '-' || (v.p[0] >= '0' && v.p[0] <= '9')))
+		return number(in, v, out);
+	if (v.p)
+		*out = language_from_name(v.p, v.n);
+	return true;
+}
+
+static struct ext *slot_for(struct in *in, struct command *c, struct str key)
+{
+	unsigned kind = (unsigned)key.n * 5;
+
+	if (key.n)
+		kind += (unsigned char)key.p[0] + 3u * (unsigned char)key.p[key.n - 1];
+	if (in->seen >> (kind & 63) & 1)
+		for (int i = 0; i < c->n_ext; i++)
+			if (str_eq(c->ext[i].key, key))
+				return &c->ext[i];
+	in->seen |= (uint64_t)1 << (kind & 63);
+	if (c->n_ext == COMMAND_MAX_EXT)
+		return NULL;
+	c->ext[c->n_ext].key = key;
+	return &c->ext[c->n_ext++];
+}
+
+static bool ext_member(struct in *in, struct command *c, struct str key)
+{
+	struct ext *x = slot_for(in, c, key);
+
+	return x ? scalar(in, &x->value) : fail(in, "too many ext fields");
+}
+
+/* The rest of an object whose brace was taken. */
+static bool members(struct in *in, struct command *c,
+	bool (*member)(struct in *, struct command *, struct str key))
+{
+	struct str key;
+
+	if (took(in, '}'))
+		return true;
+	do {
+		if (!took(in, '"'))
+			return fail(in, "expected a name in quotes");
+		if (!string(in, &key))
+			return false;
+		if (!took(in, ':'))
+			return fail(in, "expected ':'");
+		if (!member(in, c, key))
+			return false;
+	} while (took(in, ','));
+	return took(in, '}') || fail(in, "expected ',' or '}'");
+}
+
+static bool header_member(struct in *in, struct command *c, struct str key)
+{
+	struct str v;
+
+	if (str_eq(key, STR("extFields")) && took(in, '{')) {
+		c->n_ext = 0;
+		in->seen = 0;
+		return members(in, c, ext_member);
+	}
+	if (!scalar(in, &v))
+		return false;
+	if (str_eq(key, STR("code")))
+		return number(in, v, &c->code);
+	if (str_eq(key, STR("flag")))
+		return number(in, v, &c->flag);
+	if (str_eq(key, STR("opaque")))
+		return number(in, v, &c->opaque);
+	if (str_eq(key, STR("version")))
+		return number(in, v, &c->version);
+	if (str_eq(key, STR("language")))
+		return language(in, v, &c->language);
+	if (str_eq(key, STR("remark")))
+		c->remark = v;
+	return true;
+}
+
+static int decode_json(char *p, size_t n, struct command *c, struct err *e)
+{
+	struct in in = { p, p + n, NULL, 0 };
+
+	if (!took(&in, '{'))
+		fail(&in, "expected '{'");
+	else if (members(&in, c, header_member))
+		blanks(&in); /* C++ ends its header with a line feed */
+	if (!in.why && in.p != in.end)
+		fail(&in, "text after the object");
+	if (in.why)
+		return err_set(e, TQ_EFORMAT, "command header: %s at byte %zu of %zu", in.why,
+			(size_t)(in.p - p), n);
+	return 0;
+}
+
+/* ---- reading binary ---- */
+
+static int decode_pairs(struct str pairs, struct command *c, struct err *e)
+{
+	struct in in = { NULL, NULL, NULL, 0 };
+	struct rd r = rd_init(pairs);
+
+	while (rd_left(&r)) {
+		struct str key = rd_bytes(&r, rd_be16(&r));
+		struct str value = rd_bytes(&r, rd_be32(&r));
+		struct ext *x;
+
+		if (r.bad)
+			break;
+		x = slot_for(&in, c, key);
+		if (!x)
+			return err_set(e, TQ_EFORMAT, "command header: more than %d ext fields",
+				COMMAND_MAX_EXT);
+		x->value = value;
+	}
+	return rd_end(&r, "ext fields of a command header", e);
+}
+
+static int decode_binary(struct str head, struct command *c, struct err *e)
+{
+	struct rd r = rd_init(head);
+	struct str pairs;
+	uint32_t n;
+	int rc;
+
+	c->code = (int16_t)rd_be16(&r);
+	c->language = rd_u8(&r);
+	c->version = (int16_t)rd_be16(&r);
+	c->opaque = (int32_t)rd_be32(&r);
+	c->flag = (int32_t)rd_be32(&r);
+	n = rd_be32(&r);
+	if (n)
+		c->remark = rd_bytes(&r, n);
+	pairs = rd_bytes(&r, rd_be32(&r));
+	rc = rd_end(&r, "command header", e);
+	return rc ? rc : decode_pairs(pairs, c, e);
+}
+
+static void clear(struct command *c, enum header_type type)
+{
+	c->type = type;
+	c->code = c->version = c->flag = 0;
+	c->language = LANG_JAVA; /* what an absent one means */
+	c->opaque = 0;
+	c->remark = STR_NONE;
+	c->n_ext = 0;
+	c->body = STR_NONE;
+}
+
+int command_decode(char *frame, size_t total, struct command *c, struct err *e)
+{
+	struct str all = { frame, total };
+	size_t size, n;
+	int rc;
+
+	clear(c, HEADER_JSON);
+	rc = frame_measure(all, &size, e);
+	if (rc == TQ_ENOTYET || (!rc && size != total))
+		return err_set(e, TQ_EFORMAT, "frame: %zu bytes are not one frame", total);
+	if (rc)
+		return rc;
+	c->type = frame[4];
+	n = get_be32(frame + 4) & 0xffffff;
+	c->body = str_skip(all, 8 + n);
+	if (c->type == HEADER_BINARY)
+		return decode_binary((struct str){ frame + 8, n }, c, e);
+	return decode_json(frame + 8, n, c, e);
+}
+
+/* ---- writing ---- */
+
+static void put(char **to, struct str s)
+{
+	memcpy(*to, s.p, s.n);
+	*to += s.n;
+}
+
+static void put_int(char **to, int32_t v)
+{
+	char digits[11], *p = digits + sizeof(digits);
+	uint32_t u = v < 0 ? 0 - (uint32_t)v : (uint32_t)v;
+
+	do
+		*--p = (char)('0' + u % 10);
+	while (u /= 10);
+	if (v < 0)
+		*--p = '-';
+	put(to, (struct str){ p, (size_t)(digits + sizeof(digits) - p) });
+}
+
+static bool needs_escape(unsigned char c)
+{
+	return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* How many bytes from the front can stay as they are. */
+static size_t clean(struct str s)
+{
+	size_t i = 0;
+
+	for (; s.n - i >= 8; i += 8) {
+		uint64_t w = load8(s.p + i);
+		uint64_t below = (w - ONES * 0x20) & ~w & HIGHS;
+		uint64_t hit = below | byte_is(w, '"') | byte_is(w, '\\');
+
+		if (hit)
+			return i + (size_t)(__builtin_ctzll(hit) >> 3);
+	}
+	while (i < s.n && !needs_escape((unsigned char)s.p[i]))
+		i++;
+	return i;
+}
+
+/* The rest of a string that has something to escape; the closing quote too. */
+static void quote_tail(struct buf *b, struct str s)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 1;
+	char *to;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += needs_escape((unsigned char)s.p[i]) ? 6 : 1;
+	to = buf_reserve(b, n);
+	if (!to)
+		return;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < 0x20) {
+			put(&to, STR("\\u00"));
+			*to++ = hex[c >> 4];
+			*to++ = hex[c & 15];
+			continue;
+		}
+		if (needs_escape(c))
+			*to++ = '\\';
+		*to++ = (char)c;
+	}
+	*to++ = '"';
+	b->n = (size_t)(to - b->p);
+}
+
+static void quote(struct buf *b, struct str s)
+{
+	size_t n = clean(s);
+	char *to = buf_reserve(b, n + 2);
+
+	if (!to)
+		return;
+	*to++ = '"';
+	if (n)
+		memcpy(to, s.p, n);
+	to[n] = '"';
+	b->n += n + 1 + (n == s.n);
+	if (n < s.n)
+		quote_tail(b, str_skip(s, n));
+}
+
+static void put_lit(struct buf *b, struct str s)
+{
+	char *to = buf_reserve(b, s.n);
+
+	if (!to)
+		return;
+	put(&to, s);
+	b->n += s.n;
+}
+
+static void encode_json(struct buf *b, const struct command *c)
+{
+	char *to = buf_reserve(b, 160);
+	bool first = true;
+
+	if (!to)
+		return;
+	put(&to, STR("{\"code\":"));
+	put_int(&to, c->code);
+	put(&to, STR(",\"flag\":"));
+	put_int(&to, c->flag);
+	put(&to, STR(",\"opaque\":"));
+	put_int(&to, c->opaque);
+	put(&to, STR(",\"language\":\""));
+	put(&to, str_of(language_name(c->language)));
+	put(&to, STR("\",\"version\":"));
+	put_int(&to, c->version);
+	put(&to, STR(",\"extFields\":{"));
+	b->n = (size_t)(to - b->p);
+	for (int i = 0; i < c->n_ext; i++) {
+		const struct ext *x = &c->ext[i];
+
+		if (!x->value.p)
+			continue;
+		if (!first)
+			put_lit(b, STR(","));
+		first = false;
+		quote(b, x->key);
+		put_lit(b, STR(":"));
+		quote(b, x->value);
+	}
+	put_lit(b, STR("}"));
+	if (c->remark.p) {
+		put_lit(b, STR(",\"remark\":"));
+		quote(b, c->remark);
+	}
+	put_lit(b, STR("}"));
+}
+
+static void encode_binary(struct buf *b, const struct command *c)
+{
+	size_t pairs;
+
+	buf_be16(b, (uint16_t)c->code);
+	buf_u8(b, (uint8_t)c->language);
+	buf_be16(b, (uint16_t)c->version);
+	buf_be32(b, (uint32_t)c->opaque);
+	buf_be32(b, (uint32_t)c->flag);
+	buf_be32(b, (uint32_t)c->remark.n);
+	buf_add_str(b, c->remark);
+	pairs = b->n;
+	buf_be32(b, 0);
+	for (int i = 0; i < c->n_ext; i++) {
+		const struct ext *x = &c->ext[i];
+
+		if (!x->value.p)
+			continue;
+		buf_be16(b, (uint16_t)x->key.n);
+		buf_add_str(b, x->key);
+		buf_be32(b, (uint32_t)x->value.n);
+		buf_add_str(b, x->value);
+	}
+	if (!buf_err(b))
+		put_be32(b->p + pairs, (uint32_t)(b->n - pairs - 4));
+}
+
+void command_encode_head(struct buf *out, const struct command *c, size_t body)
+{
+	size_t at = out->n, n;
+
+	buf_add(out, "\0\0\0\0\0\0\0", 8);
+	if (c->type == HEADER_BINARY)
+		encode_binary(out, c);
+	else
+		encode_json(out, c);
+	if (buf_err(out))
+		return;
+	out->p[out->n] = '\0';
+	n = out->n - at - 8;
+	put_be32(out->p + at, (uint32_t)(4 + n + body));
+	put_be32(out->p + at + 4, (uint32_t)c->type << 24 | (uint32_t)n);
+}
+
+void command_encode(struct buf *out, const struct command *c)
+{
+	command_encode_head(out, c, c->body.n);
+	buf_add_str(out, c->body);
+}
+
+/* ---- building ---- */
+
+void command_init(struct command *c, int code)
+{
+	clear(c, HEADER_JSON);
+	c->code = code;
+	c->language = LANG_OTHER;
+	c->version = TDMQ_WIRE_VERSION;
+}
+
+void command_add(struct command *c, const char *key, struct str value)
+{
+	if (!value.p)
+		return;
+	BUG_ON(c->n_ext == COMMAND_MAX_EXT);
+	c->ext[c->n_ext++] = (struct ext){ str_of(key), value };
+}
+
+struct str command_ext(const struct command *c, const char *key)
+{
+	struct str k = str_of(key);
+
+	for (int i = 0; i < c->n_ext; i++)
+		if (str_eq(c->ext[i].key, k))
+			return c->ext[i].value;
+	return STR_NONE;
+}
