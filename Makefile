@@ -73,6 +73,12 @@ $(B)/unit: $(UNIT_O) $(B)/libcli.a $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libt
 $(B)/fault-kill: $(B)/obj/tests/fault/kill.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
 
+$(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
+bench-tools: $(patsubst tests/bench/%.c,$(B)/bench-%,$(wildcard tests/bench/*.c))
+bench: all bench-tools
+	tests/bench/run.sh
+
 # What a command needs is installed only where the command is missing.
 need = $(if $(shell command -v $(1)),,$(2))
 INTEROP_DEBS := $(call need,javac,openjdk-17-jdk-headless) $(call need,mvn,maven) \
