@@ -13,65 +13,17 @@
  *		CMD_END
  *	};
  *
- * The function gets a zeroed struct of `size` bytes, with options and arguments filled in, all of
- * it valid until it returns. Arguments that are names arrive checked and as wire names. It
- * returns 0 or a code of errors.def with the reason in cx->err; it never prints or exits itself.
+ * The function gets a struct of `size` bytes with options and arguments filled in (opt.h), all of
+ * it valid until it returns. Names of topics and groups, as arguments and as options that name
+ * them (OPT_NAME), arrive as wire names of the current namespace; "ns%name" is taken as it is.
+ * The function returns 0 or a code of errors.def with the reason in cx->err; it never exits.
  */
 #ifndef TDMQCTL_CMD_H
 #define TDMQCTL_CMD_H
 
-#include "base.h"
+#include "opt.h"
 
 struct ctx;
-struct opt;
-
-enum arg_kind {
-	ARG_KIND_NONE,
-	ARG_KIND_TEXT,
-	ARG_KIND_TOPIC, /* wire name, as the current namespace has it; "ns%name" is taken as is */
-	ARG_KIND_NEW_TOPIC, /* the same, checked against the rules for names people choose */
-	ARG_KIND_GROUP,
-	ARG_KIND_NEW_GROUP,
-	ARG_KIND_NAMESPACE,
-	ARG_KIND_NEW_NAMESPACE,
-	ARG_KIND_BROKER,
-	ARG_KIND_FILE, /* "-" is standard input */
-	ARG_KIND_MESSAGE, /* a message id */
-	ARG_KIND_WORD, /* one of `words` */
-};
-
-enum arg_flags {
-	ARG_OPTIONAL = 1, /* may be left out: the member stays NULL */
-	ARG_MANY = 2, /* the last one only: one or more, the member is a struct names */
-};
-
-struct names {
-	const char **v;
-	size_t n;
-};
-
-struct arg {
-	const char *name; /* as help shows it: "TOPIC" */
-	enum arg_kind kind;
-	unsigned flags;
-	size_t off; /* of the const char * (or struct names) in the args struct */
-	const char *const *words; /* ARG_KIND_WORD: what it may be, NULL-terminated */
-};
-
-#define ARG_(text, kind, flags, type, member) \
-	{ \
-		text, ARG_KIND_##kind, flags, offsetof(type, member), NULL \
-	}
-#define ARG_TEXT(text, type, member) ARG_(text, TEXT, 0, type, member)
-#define ARG_TOPIC(type, member) ARG_("TOPIC", TOPIC, 0, type, member)
-#define ARG_NEW_TOPIC(type, member) ARG_("TOPIC", NEW_TOPIC, 0, type, member)
-#define ARG_GROUP(type, member) ARG_("GROUP", GROUP, 0, type, member)
-#define ARG_NEW_GROUP(type, member) ARG_("GROUP", NEW_GROUP, 0, type, member)
-#define ARG_NAMESPACE(type, member) ARG_("NAMESPACE", NAMESPACE, 0, type, member)
-#define ARG_NEW_NAMESPACE(type, member) ARG_("NAMESPACE", NEW_NAMESPACE, 0, type, member)
-#define ARG_BROKER(type, member) ARG_("BROKER", BROKER, 0, type, member)
-#define ARG_FILE(type, member) ARG_("FILE", FILE, 0, type, member)
-#define ARG_MESSAGE(type, member) ARG_("ID", MESSAGE, 0, type, member)
 
 enum cmd_flags {
 	CMD_WRITES = 1, /* changes something: blocked by read-only, knows --dry-run */
@@ -81,7 +33,7 @@ enum cmd_flags {
 	CMD_STREAMS = 16, /* rows leave as they come; no page, no sorting */
 };
 
-#define CMD_ARGS 3
+#define CMD_ARGS 4 /* with the empty one at the end */
 
 struct cmd {
 	const char *verb; /* "" : the noun alone is the command; NULL ends the table */

@@ -23,18 +23,22 @@
 
 #include "admin.h"
 #include "cmd.h"
-
-struct out;
+#include "out.h"
 
 /* The global flags, as the option table in ctx.c fills them. */
 struct globals {
-	const char *context, *nameserver, *broker, *namespace, *output, *columns, *sort_by,
-		*filter;
-	const char *config, *color;
-	bool all_namespaces, no_headers, yes, no_input, dry_run, utc, raw, raw_names, quiet;
-	bool verbose, trace_wire, help, version;
-	int64_t timeout_ms, limit, width, retries;
+	struct out_opts out;
+	struct strv nameservers, brokers;
+	const char *context, *namespace, *config;
+	int color, progress, verbose; /* color: enum color_when */
+	bool all_namespaces, yes, no_input, dry_run, raw_names, quiet, trace_wire, help, version;
+	int64_t timeout_ms, limit;
+	int retries, parallel;
+	bool all;
 };
+
+enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum progress_kind { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
 struct ctx {
 	struct err err;
@@ -44,12 +48,16 @@ struct ctx {
 	struct globals set; /* effective values */
 	const struct cmd_group *group;
 	const struct cmd *cmd;
+	struct opt_set own; /* the command's options: see CTX_GIVEN */
 	const char *namespace; /* current one; "default" if none is chosen */
 	bool tty_in, tty_err;
 	bool read_only, protected;
 	int warnings;
 	bool partial; /* some part failed and was reported: exit 3 */
 };
+
+/* Whether the option of the command that fills this member was given. */
+#define CTX_GIVEN(cx, type, member) ((cx)->own.opts && OPT_GIVEN(&(cx)->own, type, member))
 
 /* Wire name of a topic or group of the current namespace; "ns%x" is taken as it is. */
 const char *ctx_wire(struct ctx *cx, const char *name);
