@@ -31,7 +31,8 @@ struct globals {
 	struct strv nameservers, brokers;
 	const char *context, *namespace, *config;
 	int color, progress, verbose; /* color: enum color_when */
-	bool all_namespaces, yes, no_input, dry_run, raw_names, quiet, trace_wire, help, version;
+	bool all_namespaces, yes, no_input, dry_run, raw_names, quiet, trace_wire, help,
+		version;
 	int64_t timeout_ms, limit;
 	int retries, parallel;
 	bool all;

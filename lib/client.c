@@ -183,14 +183,16 @@ static int overdue(const struct call *call, struct err *e)
 {
 	const char *name = request_name(call->code);
 	char code[16];
+	int rc;
 
 	if (call->peer->state == CONNECTING)
 		return err_set(e, TQ_EUNREACHABLE, "cannot connect to '%s' within %d ms",
 			call->peer->addr, call->timeout_ms);
 	snprintf(code, sizeof(code), "%d", call->code);
-	err_set(e, TQ_ETIMEDOUT, "no answer from '%s' to %s within %d ms", call->peer->addr,
-		name ? name : code, call->timeout_ms);
-	return err_why(e, "the request was sent; if it was a change, it may have happened");
+	rc = err_set(e, TQ_ETIMEDOUT, "no answer from '%s' to %s within %d ms",
+		call->peer->addr, name ? name : code, call->timeout_ms);
+	err_why(e, "the request was sent; if it was a change, it may have happened");
+	return rc;
 }
 
 static void expire_calls(struct client *c, int64_t now_us)
@@ -210,8 +212,10 @@ static void expire_calls(struct client *c, int64_t now_us)
 
 static int bad_address(const char *addr, struct err *e)
 {
-	err_set(e, TQ_EUSAGE, "'%s' is not an address", addr);
-	return err_hint(e, "write it as HOST:PORT");
+	int rc = err_set(e, TQ_EUSAGE, "'%s' is not an address", addr);
+
+	err_hint(e, "write it as HOST:PORT");
+	return rc;
 }
 
 /* "host:port", "[v6]:port", "v6:port" cut at the last colon. */
