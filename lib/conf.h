@@ -5,38 +5,40 @@
  * dump, the sample file and the manual.
  *
  *	config.def:
- *	CONF(INT,   port,      "port",        "10911", "0..65535",   0,           "port to listen on")
- *	CONF(MS,    idle_ms,   "client.idle", "2m",    "1s..1d",     CONF_RELOAD, "idle time ...")
- *	CONF(BYTES, body_max,  "message.max", "4Mi",   "1Ki..16Mi",  CONF_RELOAD, "largest body")
- *	CONF(ENUM,  flush,     "store.flush", "sync",  "sync|async", 0,           "when ...")
- *	CONF(BOOL,  dev,       "dev",         "off",   "",           0,           "...")
- *	CONF(STR,   data_dir,  "data",        "data",  "1..4096",    CONF_FILE,   "where ...")
- *	CONF(LIST,  names,     "nameservers", "",      "",           0,           "...")
+ *	NUMBER(broker_port, 10911, 0, 65535, "port to listen on")
+ *	TIME(idle_timeout, 120000, 1000, 86400000, "silence after which ...")
+ *	CHOICE(flush, config_flush_names, FLUSH_SYNC, "when a message counts as stored")
+ *	...
  *
  *	config.h:
- *	enum flush { FLUSH_SYNC, FLUSH_ASYNC };	// the order of the bounds text
  *	struct config {
- *	#define CONF(kind, member, key, absent, bounds, flags, help) CONF_MEMBER_##kind(member)
+ *	#define TEXT(member, absent, doc) CONF_TEXT_MEMBER(member)
+ *	#define NUMBER(member, absent, min, max, doc) CONF_NUMBER_MEMBER(member)
+ *	...
  *	#include "config.def"
- *	#undef CONF
  *	};
  *
  *	config.c:
  *	static const struct conf_key keys[] = {
- *	#define CONF(kind, member, ...) CONF_KEY(struct config, kind, member, __VA_ARGS__),
+ *	#define TEXT(member, absent, doc) CONF_TEXT(struct config, member, absent, 0, doc),
+ *	#define NUMBER(member, absent, min, max, doc) \
+ *		CONF_NUMBER(struct config, member, absent, min, max, 0, doc),
+ *	...
  *	#include "config.def"
- *	#undef CONF
  *		CONF_END
  *	};
  *
+ * The key is the member's name with dashes: idle-timeout in the file, BROKERD_IDLE_TIMEOUT in the
+ * environment, --idle-timeout as a flag.
+ *
  *	conf_init(&c, keys, &config, "BROKERD_");
- *	sets[1].opts = conf_opts(&c);			// --store.flush async, beside its own flags
+ *	sets[1].opts = conf_opts(&c);			// --flush async, beside its own flags
  *	sets[1].into = conf_opts_into(&c);
  *	rc = opt_parse(sets, 2, ...);
  *	if (!rc)
  *		rc = conf_load(&c, file, &sets[1], e);	// default < file < environment < flag
  *
- * The file is YAML, nested or with dots in keys. Unknown keys and bad values are errors with
+ * The file is YAML; `log: {level: info}` and log.level are the same as log-level. Unknown keys and bad values are errors with
  * file, line and column.
  */
 #ifndef TDMQ_CONF_H
@@ -49,23 +51,15 @@
 #include "strv.h"
 
 enum conf_kind {
-	CONF_END_,
-	CONF_STR, /* const char *; bounds: length */
-	CONF_INT, /* int64_t */
-	CONF_BOOL, /* bool; yes/no, on/off, true/false */
-	CONF_ENUM, /* int: index into the words of bounds */
-	CONF_MS, /* int64_t; "2m", "500ms" */
-	CONF_BYTES, /* int64_t; "64Ki", "4Mi" */
-	CONF_LIST, /* struct strv */
+	CONF_T_END,
+	CONF_T_TEXT, /* const char *, never NULL; min and max bound its length */
+	CONF_T_NUMBER, /* int64_t */
+	CONF_T_BOOL, /* bool; yes/no, on/off, true/false */
+	CONF_T_CHOICE, /* int: index into names */
+	CONF_T_TIME, /* int64_t ms; "2m", "500ms" */
+	CONF_T_BYTES, /* int64_t; "64Ki", "4Mi" */
+	CONF_T_LIST, /* struct strv; a list, or text with commas */
 };
-
-#define CONF_MEMBER_STR(member) const char *member;
-#define CONF_MEMBER_INT(member) int64_t member;
-#define CONF_MEMBER_BOOL(member) bool member;
-#define CONF_MEMBER_ENUM(member) int member;
-#define CONF_MEMBER_MS(member) int64_t member;
-#define CONF_MEMBER_BYTES(member) int64_t member;
-#define CONF_MEMBER_LIST(member) struct strv member;
 
 enum conf_flags {
 	CONF_RELOAD = 1, /* a changed value works without a restart */
@@ -76,28 +70,68 @@ enum conf_flags {
 
 struct conf_key {
 	enum conf_kind kind;
-	const char *key;
-	const char *absent; /* default, as it would be written */
-	const char *bounds; /* "1s..1d", "sync|async", "" for none; either side may be empty */
-	unsigned flags;
-	const char *help;
+	const char *member; /* the key with '_' for '-' */
 	size_t at, size;
+	const char *text; /* default of texts and lists */
+	int64_t absent, min, max;
+	const char *const *names; /* of choices, NULL at the end */
+	unsigned flags; /* enum conf_flags */
+	const char *doc;
 };
 
-#define CONF_KEY(type, kind, member, key, absent, bounds, flags, help) \
+#define CONF_TEXT_MEMBER(member) const char *member;
+#define CONF_NUMBER_MEMBER(member) int64_t member;
+#define CONF_BYTES_MEMBER(member) int64_t member;
+#define CONF_TIME_MEMBER(member) int64_t member; /* ms */
+#define CONF_BOOL_MEMBER(member) bool member;
+#define CONF_CHOICE_MEMBER(member) int member;
+#define CONF_LIST_MEMBER(member) struct strv member;
+
+#define CONF_KEY_(kind_, type, member_, flags_, doc_) \
+	.kind = CONF_T_##kind_, .member = #member_, .at = offsetof(type, member_), \
+	.size = sizeof(((type *)0)->member_), .flags = (flags_), .doc = (doc_)
+#define CONF_TEXT(type, member, absent_, flags, doc) \
 	{ \
-		CONF_##kind, key, absent, bounds, flags, help, offsetof(type, member), \
-			sizeof(((type *)0)->member) \
+		CONF_KEY_(TEXT, type, member, flags, doc), .text = (absent_), .max = 4096 \
+	}
+#define CONF_LIST(type, member, absent_, flags, doc) \
+	{ \
+		CONF_KEY_(LIST, type, member, flags, doc), .text = (absent_), .max = 4096 \
+	}
+#define CONF_NUMBER(type, member, absent_, min_, max_, flags, doc) \
+	{ \
+		CONF_KEY_(NUMBER, type, member, flags, doc), .absent = (absent_), \
+							     .min = (min_), .max = (max_) \
+	}
+#define CONF_BYTES(type, member, absent_, min_, max_, flags, doc) \
+	{ \
+		CONF_KEY_(BYTES, type, member, flags, doc), .absent = (absent_), \
+							    .min = (min_), .max = (max_) \
+	}
+#define CONF_TIME(type, member, absent_, min_, max_, flags, doc) \
+	{ \
+		CONF_KEY_(TIME, type, member, flags, doc), .absent = (absent_), .min = (min_), \
+							   .max = (max_) \
+	}
+#define CONF_BOOL(type, member, absent_, flags, doc) \
+	{ \
+		CONF_KEY_(BOOL, type, member, flags, doc), .absent = (absent_), .max = 1 \
+	}
+#define CONF_CHOICE(type, member, names_, absent_, flags, doc) \
+	{ \
+		CONF_KEY_(CHOICE, type, member, flags, doc), .names = (names_), \
+							     .absent = (absent_) \
 	}
 #define CONF_END \
 	{ \
-		CONF_END_, NULL, NULL, NULL, 0, NULL, 0, 0 \
+		.kind = CONF_T_END \
 	}
 
 enum conf_origin { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_ENV, CONF_FROM_FLAG };
 
 struct conf {
 	const struct conf_key *keys; /* borrowed */
+	const char **names; /* by index: member with dashes */
 	size_t n;
 	void *into; /* borrowed: the struct that is filled */
 	const char *env_prefix; /* borrowed; NULL: the environment does not count */
