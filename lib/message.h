@@ -65,12 +65,14 @@ struct batch_item {
 	int32_t flag;
 	struct str body, properties;
 };
+/* The next one, while (rd_left(r)); TQ_EFORMAT as message_decode(). */
 int batch_next(struct rd *r, struct batch_item *it, struct err *e);
 void batch_add(struct buf *out, const struct batch_item *it);
 
 /* Ids: upper-case hex, 32 characters for IPv4, 56 for IPv6. */
 #define MESSAGE_ID_MAX 57 /* with NUL */
 void message_offset_id(char *out, const struct host *store, int64_t phys_off);
+/* TQ_EINVAL for what is no such id; its form alone does not tell it from a unique id. */
 int message_offset_id_parse(
 	struct str id, struct host *store, int64_t *phys_off, struct err *e);
 struct unique_id {
@@ -90,7 +92,7 @@ void message_unique_id(char *out);
 const char *host_text(const struct host *h, char *buf);
 struct sockaddr;
 struct host host_from_sockaddr(const struct sockaddr *sa);
-/* Literal addresses only. */
+/* Literal addresses only, as host_text() writes them; without a port it is 0. TQ_EINVAL. */
 int host_parse(struct str s, struct host *out, struct err *e);
 
 /* Code of a tag in a consume queue unit: Java's hash, sign-extended; 0 without tag. */
