@@ -47,13 +47,19 @@ struct plan_opts {
 	int queues;
 };
 
+struct held_topic {
+	struct topic t;
+	int brokers; /* masters that have it */
+};
+
 /* What the target holds and allows, as plan_build() wants to know it. */
 struct holdings {
 	struct arena mem;
 	struct namespace *namespaces; /* owned array, strings in mem */
-	struct topic *topics; /* wire names */
+	struct held_topic *topics; /* wire names, queues per broker */
 	struct group *groups;
 	size_t n_namespaces, n_topics, n_groups;
+	bool has_types; /* topics have a message type there */
 	bool has_namespaces; /* namespaces are objects there; otherwise prefixes only */
 	int brokers; /* masters a topic is made on; at least 1 */
 	int max_queues; /* per broker */

@@ -20,8 +20,9 @@
 #include "mem.h"
 #include "model.h"
 
-#define SOURCE_MAX_BYTES \
-	(64u << 20) /* of one file; larger ones are refused before they are read */
+/* Of one file; what is larger is refused before it is read, or before it is parsed. */
+#define SOURCE_MAX_BYTES (64u << 20)
+#define SOURCE_MAX_VALUES 2000000
 
 enum object_kind { OBJ_NAMESPACE, OBJ_TOPIC, OBJ_GROUP, OBJ_KINDS };
 extern const char *const object_kind_names[]; /* namespace topic group NULL */
@@ -86,12 +87,15 @@ bool inventory_is_system(const struct inventory *inv, const char *topic);
 struct source {
 	const char *name; /* "apache-file" */
 	const char *text; /* what it reads, for help and errors */
-	const char *const
-		*files; /* names looked for in a directory, best first, NULL at the end */
+	/*
+	 * Where to look in a directory: sets of file names, best first, NULL at the end. Of the
+	 * first set of which a file is there, all files that are there are read.
+	 */
+	const char *const *const *sets;
 	/* The shape this document has, NULL if it is none of this source's. */
 	const char *(*fits)(const cJSON *doc);
-	/* Adds what the document holds; copies, so that doc may go. */
-	int (*scan)(struct inventory *inv, const cJSON *doc, struct err *e);
+	/* Adds what the document holds; copies, so that doc may go. It may complete doc. */
+	int (*scan)(struct inventory *inv, cJSON *doc, struct err *e);
 };
 
 /* NULL at the end. */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source: reads files and finds the source that knows their shape.
+ *
+ *	path ─┬─ file, "-" ──▶ load ─▶ whose keys are these? ─▶ source.scan ─▶ inventory
+ *	      └─ directory ──▶ its best set of known files, each of them as above
+ *
+ * The bytes are bounded before they are read, the values before they are parsed, the nesting
+ * by the parser. People paste terminal output: a byte order mark and log lines in front of the
+ * first '{' are blanked out, not cut off, so that line numbers in errors stay true.
+ */
+#include "base.h"
+
+#include <stdarg.h>
+
+#include "fsio.h"
+#include "source.h"
+
+const char *const object_kind_names[] = { "namespace", "topic", "group", NULL };
+
+#define SOURCE(id) extern const struct source source_##id;
+#include "sources.def"
+
+const struct source *const sources[] = {
+#define SOURCE(id) &source_##id,
+#include "sources.def"
+	NULL
+};
+
+void inventory_init(struct inventory *inv)
+{
+	*inv = (struct inventory){ .masters = 1 };
+	arena_init(&inv->mem);
+}
+
+void inventory_release(struct inventory *inv)
+{
+	mem_free(inv->items);
+	mem_free(inv->system);
+	mem_free(inv->notes);
+	arena_release(&inv->mem);
+	*inv = (struct inventory){ 0 };
+}
+
+struct found *inventory_add(struct inventory *inv, enum object_kind kind, const char *name)
+{
+	struct found *f;
+
+	if (inv->n == inv->cap) {
+		inv->cap = inv->cap ? 2 * inv->cap : 64;
+		inv->items = mem_grow(inv->items, inv->cap * sizeof(*inv->items));
+	}
+	f = &inv->items[inv->n++];
+	*f = (struct found){ .kind = kind, .name = arena_str(&inv->mem, name) };
+	return f;
+}
+
+/* Both lists are short: a handful of brokers, a handful of remarks. */
+static void list_add(const char ***list, size_t *n, const char *s)
+{
+	*list = mem_grow(*list, (*n + 1) * sizeof(**list));
+	(*list)[(*n)++] = s;
+}
+
+void inventory_add_system(struct inventory *inv, const char *topic)
+{
+	if (!inventory_is_system(inv, topic))
+		list_add(&inv->system, &inv->n_system, arena_str(&inv->mem, topic));
+}
+
+bool inventory_is_system(const struct inventory *inv, const char *topic)
+{
+	for (size_t i = 0; i < inv->n_system; i++)
+		if (!strcmp(inv->system[i], topic))
+			return true;
+	return false;
+}
+
+void inventory_note(struct inventory *inv, const char *fmt, ...)
+{
+	char text[500];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	list_add(&inv->notes, &inv->n_notes, arena_str(&inv->mem, text));
+}
+
+/* Blanks everything before the line on which JSON begins; line ends stay. */
+static void blank_preamble(struct buf *b)
+{
+	size_t line = 0, i;
+
+	if (b->n >= 3 && !memcmp(b->p, "\xef\xbb\xbf", 3))
+		memset(b->p, ' ', 3);
+	while (line < b->n) {
+		for (i = line; i < b->n && (b->p[i] == ' ' || b->p[i] == '\t'); i++)
+			;
+		if (i < b->n && (b->p[i] == '{' || b->p[i] == '['))
+			break;
+		while (i < b->n && b->p[i] != '\n')
+			i++;
+		line = i + 1;
+	}
+	if (line >= b->n)
+		return; /* nothing that looks like JSON: the parser says so */
+	for (i = 0; i < line; i++)
+		if (b->p[i] != '\n')
+			b->p[i] = ' ';
+}
+
+/*
+ * What the parser would do to us: a tree of too many values, and names cut short at an escaped
+ * NUL, which cJSON's strings cannot hold.
+ */
+static int check_text(struct str s, struct err *e)
+{
+	size_t values = 1, line = 1;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == ',' || s.p[i] == '[' || s.p[i] == '{')
+			values++;
+		else if (s.p[i] == '\n')
+			line++;
+		else if (s.p[i] == '\\' && str_starts(str_skip(s, i), STR("\\u0000")))
+			return err_set(
+				e, TQ_EFORMAT, "line %zu: a NUL character in a text", line);
+		else if (s.p[i] == '\\')
+			i++;
+		else if (!s.p[i])
+			return err_set(e, TQ_EFORMAT, "line %zu: a NUL byte", line);
+	}
+	if (values > SOURCE_MAX_VALUES)
+		return err_set(e, TQ_ETOOBIG, "more than %d values", SOURCE_MAX_VALUES);
+	return 0;
+}
+
+static int parse(struct buf *b, cJSON **doc, struct err *e)
+{
+	int rc;
+
+	if (b->n >= 2 && !memcmp(b->p, "PK", 2)) {
+		err_set(e, TQ_EFORMAT, "a spreadsheet or archive, not JSON");
+		return err_hint(e, "export the metadata as JSON");
+	}
+	if (!str_trim(buf_str(b)).n)
+		return err_set(e, TQ_EFORMAT, "empty");
+	blank_preamble(b);
+	rc = check_text(buf_str(b), e);
+	return rc ? rc : json_parse(buf_str(b), JSON_LOOSE, doc, e);
+}
+
+static int load(const char *path, cJSON **doc, struct err *e)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, SOURCE_MAX_BYTES + 1);
+	rc = fsio_read_file(path, SOURCE_MAX_BYTES, &b, e);
+	if (!rc && (rc = parse(&b, doc, e)))
+		err_wrap(e, "file '%s'", path);
+	buf_release(&b);
+	return rc;
+}
+
+static int unknown_shape(const char *path, struct err *e)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, 240);
+	for (int i = 0; sources[i]; i++)
+		buf_addf(&b, "%s%s", i ? "; " : "", sources[i]->text);
+	rc = err_set(e, TQ_EFORMAT, "file '%s': no metadata that can be read is in it", path);
+	err_hint(e, "what can be read: " STR_FMT, STR_ARG(buf_str(&b)));
+	buf_release(&b);
+	return rc;
+}
+
+static int scan_doc(struct inventory *inv, const char *path, cJSON *doc, struct err *e)
+{
+	for (int i = 0; sources[i]; i++) {
+		const char *shape = sources[i]->fits(doc);
+		int rc;
+
+		if (!shape)
+			continue;
+		inv->source = sources[i]->name;
+		inv->shape = shape;
+		rc = sources[i]->scan(inv, doc, e);
+		return rc ? err_wrap(e, "file '%s'", path) : 0;
+	}
+	return unknown_shape(path, e);
+}
+
+/*
+ * Brokers keep the version before next to every file as .bak. It steps in when the file itself
+ * is empty or broken, as it does for the broker.
+ */
+static int read_file(struct inventory *inv, const char *path, struct err *e)
+{
+	cJSON *doc = NULL;
+	struct err second = ERR_INIT;
+	char *bak = NULL;
+	int rc = load(path, &doc, e);
+
+	if (rc == TQ_EFORMAT && strcmp(path, "-")) {
+		bak = mem_fmt("%s.bak", path);
+		if (!load(bak, &doc, &second)) {
+			inventory_note(
+				inv, "%s; read '%s' in its place", e ? e->msg : path, bak);
+			err_clear(e);
+			rc = 0;
+		}
+	}
+	if (!rc)
+		rc = scan_doc(inv, path, doc, e);
+	mem_free(bak);
+	cJSON_Delete(doc);
+	return rc;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st);
+}
+
+static int read_set(struct inventory *inv, const char *dir, const char *const *set, int *n_read,
+	struct err *e)
+{
+	int rc = 0;
+
+	for (; !rc && *set; set++) {
+		char *path = mem_fmt("%s/%s", dir, *set);
+		char *bak = mem_fmt("%s.bak", path);
+
+		if (exists(path) || exists(bak)) {
+			rc = read_file(inv, path, e);
+			++*n_read;
+		}
+		mem_free(path);
+		mem_free(bak);
+	}
+	return rc;
+}
+
+static int read_dir(struct inventory *inv, const char *dir, struct err *e)
+{
+	int n_read = 0, rc = 0;
+
+	for (int i = 0; sources[i]; i++)
+		for (int k = 0; !rc && !n_read && sources[i]->sets && sources[i]->sets[k]; k++)
+			rc = read_set(inv, dir, sources[i]->sets[k], &n_read, e);
+	if (rc || n_read)
+		return rc;
+	err_set(e, TQ_ENOTFOUND, "directory '%s': no metadata file in it", dir);
+	return err_hint(e,
+		"looked for rocketmq-metadata-export.json, metadata.json, topics.json "
+		"and others; or give the file itself");
+}
+
+int inventory_read(struct inventory *inv, const char *path, struct err *e)
+{
+	struct stat st;
+
+	inv->path = arena_str(&inv->mem, path);
+	if (strcmp(path, "-") && !stat(path, &st) && S_ISDIR(st.st_mode))
+		return read_dir(inv, path, e);
+	return read_file(inv, path, e);
+}
