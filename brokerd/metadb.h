@@ -63,6 +63,7 @@ int metadb_waiting(const struct metadb *db); /* submitted, completion not yet ca
  */
 int meta_exec(struct meta *m, enum meta_stmt st, struct err *e, const char *types, ...);
 int64_t meta_changes(struct meta *m); /* rows the last meta_exec touched */
+int64_t meta_last_id(struct meta *m); /* number the last insert gave */
 /* Calls row() for each row; it returns 0 to go on, else the walk stops with its value. */
 typedef int (*meta_row)(void *arg, struct meta *m, struct err *e);
 int meta_each(struct meta *m, enum meta_stmt st, meta_row row, void *arg, struct err *e,

@@ -13,26 +13,25 @@
 #include "str.h"
 
 struct conn;
-struct queue_locks;
+struct rebalance;
 
-#define QUEUE_LOCK_MS 60000
+#define REBALANCE_LOCK_MS 60000
 
 /* Sends 40 for the group to a member: the registry's notify. */
 void rebalance_notify(void *broker, struct conn *c, struct str group);
 
-struct queue_locks *queue_locks_new(void);
-void queue_locks_free(struct queue_locks *l);
+struct rebalance *rebalance_new(void);
+void rebalance_free(struct rebalance *r);
 
 struct queue_name {
 	struct str topic, broker;
 	int queue;
 };
 /* True: client holds it from now on for 60 s. False: somebody else does. */
-bool queue_lock(struct queue_locks *l, struct str group, const struct queue_name *q,
+bool rebalance_lock(struct rebalance *r, struct str group, const struct queue_name *q,
 	struct str client_id, int64_t now_ms);
-void queue_unlock(struct queue_locks *l, struct str group, const struct queue_name *q,
+void rebalance_unlock(struct rebalance *r, struct str group, const struct queue_name *q,
 	struct str client_id);
-void queue_locks_tick(
-	struct queue_locks *l, int64_t now_ms); /* forgets what expired; each 10 s */
+void rebalance_tick(struct rebalance *r, int64_t now_ms); /* forgets what expired; each 10 s */
 
 #endif
