@@ -1,0 +1,1327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalog: three hash tables and the changes on their way to disk.
+ *
+ *	catalog_put_topic ── check, copy ──▶ struct change ──▶ meta thread: statements
+ *	     done() ◀── tables change ◀── commit
+ *
+ * The tables change when the commit is through, in order of the calls, so they are what the disk
+ * says. Two exceptions, both for clients that cannot wait: what catalog_ensure_* makes is there at once, and
+ * a namespace that is only on its way has an entry already (`there` false, so that nobody sees
+ * it) which counts against the limit and keeps the changes that need it (`pending`).
+ *
+ * A change carries copies only: the meta thread never looks at the tables.
+ *
+ * System topics and groups are made anew at each start and are not stored. Retry and dead letter
+ * topics belong to their groups: they count for no limit and no namespace.
+ */
+#include "catalog.h"
+
+#include <openssl/rand.h>
+
+#include "clock.h"
+#include "log.h"
+#include "map.h"
+#include "names.h"
+
+#define QUEUES_MAX 1024 /* of one topic, as imported tables may say */
+#define KV_MAX 10000 /* texts in all */
+#define KV_VALUE_MAX 65536 /* bytes of one */
+#define NAMESPACE_RETENTION_MS (72 * 3600000LL)
+
+struct ns_entry {
+	struct namespace n; /* name and remark owned */
+	bool there; /* durable; else only on its way */
+	int pending; /* changes in flight that are to make it, or need it */
+	UT_hash_handle hh;
+};
+
+struct topic_entry {
+	struct topic t; /* name and remark owned */
+	UT_hash_handle hh;
+};
+
+struct group_entry {
+	struct group g; /* name and remark owned */
+	UT_hash_handle hh;
+};
+
+struct kv_entry {
+	char *id; /* owned: space, NUL, key */
+	size_t space_n, id_n;
+	char *value; /* owned */
+	size_t value_n;
+	UT_hash_handle hh;
+};
+
+struct catalog {
+	struct metadb *db; /* borrowed */
+	struct catalog_opts opts; /* names owned */
+	char *reply_topic;
+	char cluster_id[32];
+	struct ns_entry *namespaces;
+	struct topic_entry *topics;
+	struct group_entry *groups;
+	struct kv_entry *kvs;
+	struct data_version topics_dv, groups_dv;
+	int n_namespaces; /* with those on their way */
+	int n_topics, n_groups; /* that count for the limits */
+	int pending_topics, pending_groups; /* new ones on their way */
+};
+
+/* ---- names that are there by themselves ---- */
+
+static const struct system_topic {
+	const char *name;
+	int queues, perm;
+} system_topics[] = {
+	{ "SELF_TEST_TOPIC", 1, PERM_RW },
+	{ "BenchmarkTest", 1024, PERM_RW },
+	{ "OFFSET_MOVED_EVENT", 1, PERM_RW },
+	{ "SCHEDULE_TOPIC_XXXX", 18, PERM_RW },
+};
+
+static const char *const system_groups[] = {
+	"TOOLS_CONSUMER",
+	"FILTERSRV_CONSUMER",
+	"SELF_TEST_C_GROUP",
+	"CID_ONS-HTTP-PROXY",
+	"CID_ONSAPI_PULL",
+	"CID_ONSAPI_PERMISSION",
+	"CID_ONSAPI_OWNER",
+};
+
+#define TEMPLATE_TOPIC "TBW102"
+#define TRACE_TOPIC "RMQ_SYS_TRACE_TOPIC"
+#define CLUSTER_TOPIC_QUEUES 16
+
+bool catalog_is_system_topic(const struct catalog *c, struct str wire)
+{
+	return names_is_system_topic(wire) || str_is(wire, c->opts.cluster) ||
+	       str_is(wire, c->opts.broker) || str_is(wire, c->reply_topic);
+}
+
+static bool topic_counts(const struct catalog *c, struct str wire)
+{
+	return !names_is_retry(wire) && !names_is_dlq(wire) &&
+	       !catalog_is_system_topic(c, wire);
+}
+
+/* ---- tables ---- */
+
+static struct topic_entry *find_topic(const struct catalog *c, struct str wire)
+{
+	struct topic_entry *t;
+
+	HASH_FIND(hh, c->topics, wire.p, wire.n, t);
+	return t;
+}
+
+static struct group_entry *find_group(const struct catalog *c, struct str wire)
+{
+	struct group_entry *g;
+
+	HASH_FIND(hh, c->groups, wire.p, wire.n, g);
+	return g;
+}
+
+static struct ns_entry *find_ns(const struct catalog *c, struct str name)
+{
+	struct ns_entry *n;
+
+	HASH_FIND(hh, c->namespaces, name.p, name.n, n);
+	return n;
+}
+
+const struct topic *catalog_topic(const struct catalog *c, struct str wire)
+{
+	const struct topic_entry *t = find_topic(c, wire);
+
+	return t ? &t->t : NULL;
+}
+
+const struct group *catalog_group(const struct catalog *c, struct str wire)
+{
+	const struct group_entry *g = find_group(c, wire);
+
+	return g ? &g->g : NULL;
+}
+
+const struct namespace *catalog_namespace(const struct catalog *c, struct str name)
+{
+	const struct ns_entry *n = find_ns(c, name);
+
+	return n && n->there ? &n->n : NULL;
+}
+
+/* The namespace entry a counted name belongs to; made, not yet there, if need be. */
+static struct ns_entry *ns_of(struct catalog *c, struct str wire)
+{
+	struct str ns, name;
+	struct ns_entry *n;
+
+	names_split(wire, &ns, &name);
+	n = find_ns(c, ns);
+	if (n)
+		return n;
+	n = mem_alloc(sizeof(*n));
+	n->n.name = mem_strn(ns.p, ns.n);
+	n->n.remark = mem_str("");
+	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, ns.n, n);
+	c->n_namespaces++;
+	return n;
+}
+
+static void drop_ns(struct catalog *c, struct ns_entry *n)
+{
+	HASH_DEL(c->namespaces, n);
+	c->n_namespaces--;
+	mem_free((char *)n->n.name);
+	mem_free((char *)n->n.remark);
+	mem_free(n);
+}
+
+static void set_ns(struct catalog *c, const struct namespace *from)
+{
+	struct ns_entry *n = ns_of(c, str_of(from->name));
+	struct namespace old = n->n;
+
+	n->n = *from;
+	n->n.name = old.name;
+	n->n.remark = mem_str(from->remark);
+	n->n.topics = old.topics;
+	n->n.groups = old.groups;
+	n->there = true;
+	mem_free((char *)old.remark);
+}
+
+static const struct topic *set_topic(struct catalog *c, const struct topic *from)
+{
+	struct str wire = str_of(from->name);
+	struct topic_entry *t = find_topic(c, wire);
+	char *remark = mem_str(from->remark ? from->remark : "");
+
+	if (!t) {
+		t = mem_alloc(sizeof(*t));
+		t->t.name = mem_strn(wire.p, wire.n);
+		HASH_ADD_KEYPTR(hh, c->topics, t->t.name, wire.n, t);
+		if (topic_counts(c, wire)) {
+			c->n_topics++;
+			ns_of(c, wire)->n.topics++;
+		}
+	}
+	mem_free((char *)t->t.remark);
+	wire.p = t->t.name;
+	t->t = *from;
+	t->t.name = wire.p;
+	t->t.remark = remark;
+	return &t->t;
+}
+
+static const struct group *set_group(struct catalog *c, const struct group *from)
+{
+	struct str wire = str_of(from->name);
+	struct group_entry *g = find_group(c, wire);
+	char *remark = mem_str(from->remark ? from->remark : "");
+
+	if (!g) {
+		g = mem_alloc(sizeof(*g));
+		g->g.name = mem_strn(wire.p, wire.n);
+		HASH_ADD_KEYPTR(hh, c->groups, g->g.name, wire.n, g);
+		if (!names_is_system_group(wire)) {
+			c->n_groups++;
+			ns_of(c, wire)->n.groups++;
+		}
+	}
+	mem_free((char *)g->g.remark);
+	wire.p = g->g.name;
+	g->g = *from;
+	g->g.name = wire.p;
+	g->g.remark = remark;
+	return &g->g;
+}
+
+static void free_topic(struct topic_entry *t)
+{
+	mem_free((char *)t->t.name);
+	mem_free((char *)t->t.remark);
+	mem_free(t);
+}
+
+static void free_group(struct group_entry *g)
+{
+	mem_free((char *)g->g.name);
+	mem_free((char *)g->g.remark);
+	mem_free(g);
+}
+
+static void drop_topic(struct catalog *c, struct str wire)
+{
+	struct topic_entry *t = find_topic(c, wire);
+
+	if (!t)
+		return;
+	if (topic_counts(c, wire)) {
+		c->n_topics--;
+		ns_of(c, wire)->n.topics--;
+	}
+	HASH_DEL(c->topics, t);
+	free_topic(t);
+}
+
+static void drop_group(struct catalog *c, struct str wire)
+{
+	struct group_entry *g = find_group(c, wire);
+
+	if (!g)
+		return;
+	if (!names_is_system_group(wire)) {
+		c->n_groups--;
+		ns_of(c, wire)->n.groups--;
+	}
+	HASH_DEL(c->groups, g);
+	free_group(g);
+}
+
+/* ---- changes ---- */
+
+enum change_kind { CHANGE_TOPIC, CHANGE_GROUP, CHANGE_NAMESPACE, CHANGE_KV };
+
+struct change {
+	struct catalog *c;
+	enum change_kind kind;
+	bool remove;
+	bool applied; /* the tables have it already */
+	bool fresh; /* counted in pending_topics or pending_groups */
+	bool has_ns; /* ns is to be there afterwards; its entry counts this change in pending */
+	struct arena mem; /* every text below */
+	struct topic t;
+	struct group g;
+	struct namespace ns;
+	struct str space, key, value;
+	char dv[48]; /* new data version of the table, "" for the others */
+	catalog_done done;
+	void *arg;
+};
+
+static struct change *change_new(
+	struct catalog *c, enum change_kind kind, catalog_done done, void *arg)
+{
+	struct change *ch = mem_alloc(sizeof(*ch));
+
+	ch->c = c;
+	ch->kind = kind;
+	ch->done = done;
+	ch->arg = arg;
+	arena_init(&ch->mem);
+	return ch;
+}
+
+static void bump(struct change *ch, struct data_version *dv)
+{
+	dv->counter++;
+	dv->timestamp_ms = clock_wall_ms();
+	snprintf(ch->dv, sizeof(ch->dv), "%lld %lld", (long long)dv->counter,
+		(long long)dv->timestamp_ms);
+}
+
+static struct topic copy_topic(struct arena *a, const struct topic *t)
+{
+	struct topic copy = *t;
+
+	copy.name = arena_str(a, t->name);
+	copy.remark = arena_str(a, t->remark ? t->remark : "");
+	return copy;
+}
+
+static struct group copy_group(struct arena *a, const struct group *g)
+{
+	struct group copy = *g;
+
+	copy.name = arena_str(a, g->name);
+	copy.remark = arena_str(a, g->remark ? g->remark : "");
+	return copy;
+}
+
+static int write_topic(struct meta *m, const struct change *ch, struct err *e)
+{
+	const struct topic *t = &ch->t;
+
+	if (ch->remove)
+		return meta_exec(m, STMT_TOPIC_DELETE, e, "t", t->name);
+	return meta_exec(m, STMT_TOPIC_PUT, e, "tttddddddi", t->name, t->remark,
+		topic_type_wire(t->type), t->read_queues, t->write_queues, t->perm, t->sysflag,
+		(int)t->order, (int)t->multi_tag, t->created_ms);
+}
+
+static int write_group(struct meta *m, const struct change *ch, struct err *e)
+{
+	const struct group *g = &ch->g;
+
+	if (ch->remove)
+		return meta_exec(m, STMT_GROUP_DELETE, e, "t", g->name);
+	return meta_exec(m, STMT_GROUP_PUT, e, "ttddddddiii", g->name, g->remark,
+		(int)g->consume, (int)g->consume_from_min, (int)g->broadcast,
+		(int)g->notify_changed, g->retry_queues, g->retry_max, g->broker_id,
+		g->slow_broker_id, g->created_ms);
+}
+
+static int write_ns(struct meta *m, const struct change *ch, enum meta_stmt st, struct err *e)
+{
+	const struct namespace *n = &ch->ns;
+
+	if (ch->remove)
+		return meta_exec(m, STMT_NAMESPACE_DELETE, e, "t", n->name);
+	return meta_exec(m, st, e, "ttii", n->name, n->remark, n->retention_ms, n->created_ms);
+}
+
+static int write_kv(struct meta *m, const struct change *ch, struct err *e)
+{
+	if (ch->remove)
+		return meta_exec(m, STMT_KV_DELETE, e, "ss", ch->space, ch->key);
+	return meta_exec(m, STMT_KV_PUT, e, "sss", ch->space, ch->key, ch->value);
+}
+
+/* On the meta thread. */
+static int write_change(struct meta *m, void *arg, struct err *e)
+{
+	const struct change *ch = arg;
+	int rc = 0;
+
+	switch (ch->kind) {
+	case CHANGE_TOPIC:
+		rc = write_topic(m, ch, e);
+		if (!rc)
+			rc = meta_exec(m, STMT_FACT_PUT, e, "tt", "topics_version", ch->dv);
+		break;
+	case CHANGE_GROUP:
+		rc = write_group(m, ch, e);
+		if (!rc)
+			rc = meta_exec(m, STMT_FACT_PUT, e, "tt", "groups_version", ch->dv);
+		break;
+	case CHANGE_NAMESPACE:
+		return write_ns(m, ch, STMT_NAMESPACE_PUT, e);
+	case CHANGE_KV:
+		return write_kv(m, ch, e);
+	}
+	return rc || !ch->has_ns ? rc : write_ns(m, ch, STMT_NAMESPACE_ADD, e);
+}
+
+static void kv_set(struct catalog *c, struct str space, struct str key, struct str value);
+
+static void apply(struct change *ch)
+{
+	struct catalog *c = ch->c;
+
+	switch (ch->kind) {
+	case CHANGE_TOPIC:
+		if (ch->remove)
+			drop_topic(c, str_of(ch->t.name));
+		else if (!ch->applied)
+			set_topic(c, &ch->t);
+		break;
+	case CHANGE_GROUP:
+		if (ch->remove)
+			drop_group(c, str_of(ch->g.name));
+		else if (!ch->applied)
+			set_group(c, &ch->g);
+		break;
+	case CHANGE_NAMESPACE:
+		ns_of(c, str_of(ch->ns.name))->there = false; /* release_ns() drops it */
+		if (!ch->remove)
+			set_ns(c, &ch->ns);
+		return;
+	case CHANGE_KV:
+		kv_set(c, ch->space, ch->key, ch->remove ? STR_NONE : ch->value);
+		return;
+	}
+	if (ch->has_ns && !find_ns(c, str_of(ch->ns.name))->there)
+		set_ns(c, &ch->ns);
+}
+
+/* A change that needed its namespace entry is through. */
+static void release_ns(struct change *ch)
+{
+	struct ns_entry *n = find_ns(ch->c, str_of(ch->ns.name));
+
+	n->pending--;
+	if (!n->there && !n->pending && !n->n.topics && !n->n.groups)
+		drop_ns(ch->c, n);
+}
+
+/* On the loop. */
+static void change_done(void *arg, int rc, const struct err *e)
+{
+	struct change *ch = arg;
+
+	if (ch->fresh && ch->kind == CHANGE_TOPIC)
+		ch->c->pending_topics--;
+	if (ch->fresh && ch->kind == CHANGE_GROUP)
+		ch->c->pending_groups--;
+	if (!rc)
+		apply(ch);
+	else if (ch->applied)
+		log_every(10, LOG_ERROR_, "catalog", "'%s' was made but not stored: %s",
+			ch->kind == CHANGE_TOPIC ? ch->t.name : ch->g.name, e->msg);
+	if (ch->has_ns || ch->kind == CHANGE_NAMESPACE)
+		release_ns(ch);
+	if (ch->done)
+		ch->done(ch->arg, rc, e);
+	arena_release(&ch->mem);
+	mem_free(ch);
+}
+
+static void submit(struct change *ch)
+{
+	metadb_submit(ch->c->db, write_change, change_done, ch);
+}
+
+/* ---- checks ---- */
+
+static int limit(struct err *e, const char *what, int max, const char *key)
+{
+	err_set(e, TQ_ELIMIT, "limit of %d %s reached", max, what);
+	return err_hint(e, "delete what is not needed, or raise %s", key);
+}
+
+/* A name with a namespace in front: may that be, and may it be made if it is new? */
+static int check_ns(const struct catalog *c, struct str wire, struct err *e)
+{
+	struct str ns, name;
+	int rc;
+
+	names_split(wire, &ns, &name);
+	if (!name.n)
+		return err_set(e, TQ_EINVAL, "no name behind the namespace in '" STR_FMT "'",
+			STR_ARG(wire));
+	if (find_ns(c, ns))
+		return 0;
+	rc = names_check_namespace(ns, e);
+	if (rc)
+		return rc;
+	if (c->opts.max_namespaces && c->n_namespaces >= c->opts.max_namespaces)
+		return limit(e, "namespaces", c->opts.max_namespaces, "max-namespaces");
+	return 0;
+}
+
+static int check_new_topic(const struct catalog *c, struct str wire, struct err *e)
+{
+	int rc = names_check_wire_topic(wire, e);
+
+	if (rc || !topic_counts(c, wire))
+		return rc;
+	rc = check_ns(c, wire, e);
+	if (!rc && c->opts.max_topics && c->n_topics + c->pending_topics >= c->opts.max_topics)
+		rc = limit(e, "topics", c->opts.max_topics, "max-topics");
+	return rc;
+}
+
+static int check_new_group(const struct catalog *c, struct str wire, struct err *e)
+{
+	int rc = names_check_wire_group(wire, e);
+
+	if (rc || names_is_system_group(wire))
+		return rc;
+	rc = check_ns(c, wire, e);
+	if (!rc && c->opts.max_groups && c->n_groups + c->pending_groups >= c->opts.max_groups)
+		rc = limit(e, "groups", c->opts.max_groups, "max-groups");
+	return rc;
+}
+
+static int check_remark(const char *remark, struct err *e)
+{
+	struct str s = str_of(remark);
+	size_t chars = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		chars += (s.p[i] & 0xC0) != 0x80;
+	if (!str_is_utf8(s))
+		return err_set(e, TQ_EINVAL, "the remark is not UTF-8");
+	if (chars > REMARK_MAX)
+		return err_set(e, TQ_EINVAL,
+			"the remark has %zu characters, at most %d are allowed", chars,
+			REMARK_MAX);
+	return 0;
+}
+
+static int check_number(const char *what, int64_t v, int64_t min, int64_t max, struct err *e)
+{
+	if (v >= min && v <= max)
+		return 0;
+	return err_set(e, TQ_EINVAL, "%s must be between %lld and %lld, not %lld", what,
+		(long long)min, (long long)max, (long long)v);
+}
+
+static int check_how(enum catalog_how how, bool exists, const char *what, const char *name,
+	int missing, struct err *e)
+{
+	if (how == CATALOG_CREATE && exists)
+		return err_set(e, TQ_EEXIST, "%s '%s' exists already", what, name);
+	if (how == CATALOG_UPDATE && !exists)
+		return err_set(e, missing, "no %s '%s'", what, name);
+	return 0;
+}
+
+/* ---- puts and deletes ---- */
+
+/* The change needs the namespace of a counted name. */
+static void need_ns(struct change *ch, struct str wire)
+{
+	struct ns_entry *n = ns_of(ch->c, wire);
+
+	n->pending++;
+	ch->has_ns = true;
+	ch->ns = (struct namespace){
+		.name = arena_str(&ch->mem, n->n.name),
+		.remark = "",
+		.retention_ms = NAMESPACE_RETENTION_MS,
+		.created_ms = clock_wall_ms(),
+	};
+}
+
+static struct change *topic_change(
+	struct catalog *c, const struct topic *t, catalog_done done, void *arg)
+{
+	struct change *ch = change_new(c, CHANGE_TOPIC, done, arg);
+	const struct topic *old = catalog_topic(c, str_of(t->name));
+
+	ch->t = copy_topic(&ch->mem, t);
+	if (!ch->t.created_ms)
+		ch->t.created_ms = old ? old->created_ms : clock_wall_ms();
+	if (topic_counts(c, str_of(t->name)))
+		need_ns(ch, str_of(t->name));
+	bump(ch, &c->topics_dv);
+	return ch;
+}
+
+static struct change *group_change(
+	struct catalog *c, const struct group *g, catalog_done done, void *arg)
+{
+	struct change *ch = change_new(c, CHANGE_GROUP, done, arg);
+	const struct group *old = catalog_group(c, str_of(g->name));
+
+	ch->g = copy_group(&ch->mem, g);
+	if (!ch->g.created_ms)
+		ch->g.created_ms = old ? old->created_ms : clock_wall_ms();
+	if (!names_is_system_group(str_of(g->name)))
+		need_ns(ch, str_of(g->name));
+	bump(ch, &c->groups_dv);
+	return ch;
+}
+
+static int check_topic(const struct catalog *c, const struct topic *t, struct err *e)
+{
+	int rc;
+
+	if (catalog_is_system_topic(c, str_of(t->name)))
+		return err_set(e, TQ_EDENIED, "topic '%s' is a system topic", t->name);
+	(void)((rc = check_remark(t->remark, e)) ||
+		(rc = check_number("read queues", t->read_queues, 0, QUEUES_MAX, e)) ||
+		(rc = check_number("write queues", t->write_queues, 0, QUEUES_MAX, e)) ||
+		(rc = check_number("perm", t->perm, 0, 15, e)));
+	return rc;
+}
+
+int catalog_put_topic(struct catalog *c, const struct topic *t, enum catalog_how how,
+	catalog_done done, void *arg, struct err *e)
+{
+	struct str wire = str_of(t->name);
+	bool exists = find_topic(c, wire);
+	struct change *ch;
+	int rc;
+
+	(void)((rc = check_how(how, exists, "topic", t->name, TQ_ENOTOPIC, e)) ||
+		(rc = check_topic(c, t, e)) || (rc = exists ? 0 : check_new_topic(c, wire, e)));
+	if (rc)
+		return rc;
+	ch = topic_change(c, t, done, arg);
+	ch->fresh = !exists && topic_counts(c, wire);
+	c->pending_topics += ch->fresh;
+	submit(ch);
+	return 0;
+}
+
+static int check_group(const struct group *g, struct err *e)
+{
+	int rc;
+
+	(void)((rc = check_remark(g->remark, e)) ||
+		(rc = check_number("retry queues", g->retry_queues, 0, QUEUES_MAX, e)) ||
+		(rc = check_number("retries", g->retry_max, -1, INT32_MAX, e)));
+	return rc;
+}
+
+int catalog_put_group(struct catalog *c, const struct group *g, enum catalog_how how,
+	catalog_done done, void *arg, struct err *e)
+{
+	struct str wire = str_of(g->name);
+	bool exists = find_group(c, wire);
+	struct change *ch;
+	int rc;
+
+	(void)((rc = check_how(how, exists, "group", g->name, TQ_ENOGROUP, e)) ||
+		(rc = check_group(g, e)) || (rc = exists ? 0 : check_new_group(c, wire, e)));
+	if (rc)
+		return rc;
+	ch = group_change(c, g, done, arg);
+	ch->fresh = !exists && !names_is_system_group(wire);
+	c->pending_groups += ch->fresh;
+	submit(ch);
+	return 0;
+}
+
+static int check_put_namespace(
+	const struct catalog *c, const struct namespace *n, enum catalog_how how, struct err *e)
+{
+	const struct ns_entry *old = find_ns(c, str_of(n->name));
+	int rc;
+
+	(void)((rc = names_check_namespace(str_of(n->name), e)) ||
+		(rc = check_how(
+			 how, old && old->there, "namespace", n->name, TQ_ENOTFOUND, e)) ||
+		(rc = check_remark(n->remark, e)) ||
+		(rc = check_number(
+			 "retention in ms", n->retention_ms, 0, NAMESPACE_RETENTION_MS, e)));
+	if (!rc && !old && c->opts.max_namespaces && c->n_namespaces >= c->opts.max_namespaces)
+		rc = limit(e, "namespaces", c->opts.max_namespaces, "max-namespaces");
+	return rc;
+}
+
+int catalog_put_namespace(struct catalog *c, const struct namespace *n, enum catalog_how how,
+	catalog_done done, void *arg, struct err *e)
+{
+	int rc = check_put_namespace(c, n, how, e);
+	struct ns_entry *entry;
+	struct change *ch;
+
+	if (rc)
+		return rc;
+	entry = ns_of(c, str_of(n->name));
+	entry->pending++;
+	ch = change_new(c, CHANGE_NAMESPACE, done, arg);
+	ch->ns = *n;
+	ch->ns.name = arena_str(&ch->mem, n->name);
+	ch->ns.remark = arena_str(&ch->mem, n->remark ? n->remark : "");
+	if (!ch->ns.created_ms)
+		ch->ns.created_ms = entry->there ? entry->n.created_ms : clock_wall_ms();
+	submit(ch);
+	return 0;
+}
+
+int catalog_delete_topic(
+	struct catalog *c, struct str wire, catalog_done done, void *arg, struct err *e)
+{
+	struct change *ch;
+
+	if (catalog_is_system_topic(c, wire))
+		return err_set(
+			e, TQ_EDENIED, "topic '" STR_FMT "' is a system topic", STR_ARG(wire));
+	ch = change_new(c, CHANGE_TOPIC, done, arg);
+	ch->remove = true;
+	ch->t.name = arena_strn(&ch->mem, wire.p, wire.n);
+	bump(ch, &c->topics_dv);
+	submit(ch);
+	return 0;
+}
+
+int catalog_delete_group(
+	struct catalog *c, struct str wire, catalog_done done, void *arg, struct err *e)
+{
+	struct change *ch;
+
+	if (names_is_system_group(wire))
+		return err_set(
+			e, TQ_EDENIED, "group '" STR_FMT "' is a system group", STR_ARG(wire));
+	ch = change_new(c, CHANGE_GROUP, done, arg);
+	ch->remove = true;
+	ch->g.name = arena_strn(&ch->mem, wire.p, wire.n);
+	bump(ch, &c->groups_dv);
+	submit(ch);
+	return 0;
+}
+
+int catalog_delete_namespace(
+	struct catalog *c, struct str name, catalog_done done, void *arg, struct err *e)
+{
+	struct ns_entry *n = find_ns(c, name);
+	struct change *ch;
+
+	if (!n || !n->there)
+		return err_set(e, TQ_ENOTFOUND, "no namespace '" STR_FMT "'", STR_ARG(name));
+	if (str_is(name, NAMES_DEFAULT_NS))
+		return err_set(e, TQ_EDENIED, "namespace '%s' cannot be deleted", n->n.name);
+	if (n->n.topics || n->n.groups || n->pending) {
+		err_set(e, TQ_EPRECOND, "namespace '%s' is not empty: %d topics, %d groups",
+			n->n.name, n->n.topics, n->n.groups);
+		return err_hint(e, "delete its topics and groups first");
+	}
+	n->pending++;
+	ch = change_new(c, CHANGE_NAMESPACE, done, arg);
+	ch->remove = true;
+	ch->ns.name = arena_strn(&ch->mem, name.p, name.n);
+	submit(ch);
+	return 0;
+}
+
+/* ---- auto-creation ---- */
+
+/* In the tables at once, on disk soon. */
+static const struct topic *add_topic(struct catalog *c, const struct topic *t)
+{
+	struct change *ch = topic_change(c, t, NULL, NULL);
+	const struct topic *made = set_topic(c, &ch->t);
+
+	ch->applied = true;
+	submit(ch);
+	return made;
+}
+
+static const struct group *add_group(struct catalog *c, const struct group *g)
+{
+	struct change *ch = group_change(c, g, NULL, NULL);
+	const struct group *made = set_group(c, &ch->g);
+
+	ch->applied = true;
+	submit(ch);
+	return made;
+}
+
+static struct topic plain_topic(const char *name, int queues, int perm)
+{
+	struct topic t = topic_defaults();
+
+	t.name = name;
+	t.read_queues = t.write_queues = queues;
+	t.perm = perm;
+	return t;
+}
+
+static int no_topic(struct str wire, struct err *e)
+{
+	return err_set(e, TQ_ENOTOPIC, "topic '" STR_FMT "' does not exist", STR_ARG(wire));
+}
+
+int catalog_ensure_topic(struct catalog *c, struct str wire, struct str template_topic,
+	int queues, const struct topic **out, struct err *e)
+{
+	const struct topic *like = catalog_topic(c, template_topic);
+	char name[WIRE_TOPIC_MAX + 1];
+	struct topic t;
+	int rc;
+
+	*out = catalog_topic(c, wire);
+	if (*out)
+		return 0;
+	if (!c->opts.auto_create_topic || !like || !(like->perm & PERM_INHERIT) ||
+		catalog_is_system_topic(c, wire) || names_is_retry(wire) || names_is_dlq(wire))
+		return no_topic(wire, e);
+	rc = check_new_topic(c, wire, e);
+	if (rc)
+		return rc;
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(wire));
+	t = plain_topic(
+		name, MAX(0, MIN(queues, like->write_queues)), like->perm & ~PERM_INHERIT);
+	t.multi_tag = like->multi_tag;
+	*out = add_topic(c, &t);
+	log_info("catalog", "topic '%s' made with %d queues, at its first use", name,
+		t.write_queues);
+	return 0;
+}
+
+int catalog_ensure_group(
+	struct catalog *c, struct str wire, const struct group **out, struct err *e)
+{
+	char name[WIRE_GROUP_MAX + 1];
+	struct group g = group_defaults();
+	int rc;
+
+	*out = catalog_group(c, wire);
+	if (*out)
+		return 0;
+	if (!c->opts.auto_create_group && !str_starts(wire, STR("CID_RMQ_SYS_")))
+		return err_set(
+			e, TQ_ENOGROUP, "group '" STR_FMT "' does not exist", STR_ARG(wire));
+	rc = check_new_group(c, wire, e);
+	if (rc)
+		return rc;
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(wire));
+	g.name = name;
+	*out = add_group(c, &g);
+	log_info("catalog", "group '%s' made at its first use", name);
+	return 0;
+}
+
+static int ensure_of_group(struct catalog *c, const char *prefix, struct str group, int queues,
+	const struct topic **out, struct err *e)
+{
+	char name[WIRE_TOPIC_MAX + 1];
+	struct topic t;
+	int rc;
+
+	if (strlen(prefix) + group.n > WIRE_TOPIC_MAX)
+		return err_set(e, TQ_EINVAL, "group name '" STR_FMT "' is too long for %s",
+			STR_ARG(group), prefix);
+	snprintf(name, sizeof(name), "%s" STR_FMT, prefix, STR_ARG(group));
+	*out = catalog_topic(c, str_of(name));
+	if (*out)
+		return 0;
+	rc = names_check_wire_topic(str_of(name), e);
+	if (rc)
+		return rc;
+	t = plain_topic(name, queues, PERM_RW);
+	*out = add_topic(c, &t);
+	return 0;
+}
+
+int catalog_ensure_retry_topic(
+	struct catalog *c, struct str group, const struct topic **out, struct err *e)
+{
+	const struct group *g = catalog_group(c, group);
+
+	return ensure_of_group(c, NAMES_RETRY, group, g ? g->retry_queues : 1, out, e);
+}
+
+int catalog_ensure_dlq_topic(
+	struct catalog *c, struct str group, const struct topic **out, struct err *e)
+{
+	return ensure_of_group(c, NAMES_DLQ, group, 1, out, e);
+}
+
+int catalog_ensure_system_topic(
+	struct catalog *c, struct str wire, int queues, const struct topic **out, struct err *e)
+{
+	char name[WIRE_TOPIC_MAX + 1];
+	struct topic t;
+
+	*out = catalog_topic(c, wire);
+	if (*out)
+		return 0;
+	if (!catalog_is_system_topic(c, wire) || wire.n > WIRE_TOPIC_MAX)
+		return no_topic(wire, e);
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(wire));
+	t = plain_topic(name, queues, PERM_RW);
+	*out = set_topic(c, &t); /* made again at each start that needs it */
+	return 0;
+}
+
+/* ---- lists ---- */
+
+static int by_topic(const void *a, const void *b)
+{
+	return strcmp((*(const struct topic *const *)a)->name,
+		(*(const struct topic *const *)b)->name);
+}
+
+static int by_group(const void *a, const void *b)
+{
+	return strcmp((*(const struct group *const *)a)->name,
+		(*(const struct group *const *)b)->name);
+}
+
+static int by_namespace(const void *a, const void *b)
+{
+	return strcmp((*(const struct namespace *const *)a)->name,
+		(*(const struct namespace *const *)b)->name);
+}
+
+size_t catalog_topics(const struct catalog *c, struct arena *a, const struct topic ***out)
+{
+	struct topic_entry *t, *tmp;
+	size_t n = 0;
+
+	*out = arena_alloc(a, HASH_COUNT(c->topics) * sizeof(**out));
+	map_foreach (c->topics, t, tmp)
+		(*out)[n++] = &t->t;
+	qsort(*out, n, sizeof(**out), by_topic);
+	return n;
+}
+
+size_t catalog_groups(const struct catalog *c, struct arena *a, const struct group ***out)
+{
+	struct group_entry *g, *tmp;
+	size_t n = 0;
+
+	*out = arena_alloc(a, HASH_COUNT(c->groups) * sizeof(**out));
+	map_foreach (c->groups, g, tmp)
+		(*out)[n++] = &g->g;
+	qsort(*out, n, sizeof(**out), by_group);
+	return n;
+}
+
+size_t catalog_namespaces(
+	const struct catalog *c, struct arena *a, const struct namespace ***out)
+{
+	struct ns_entry *e, *tmp;
+	size_t n = 0;
+
+	*out = arena_alloc(a, HASH_COUNT(c->namespaces) * sizeof(**out));
+	map_foreach (c->namespaces, e, tmp)
+		if (e->there)
+			(*out)[n++] = &e->n;
+	qsort(*out, n, sizeof(**out), by_namespace);
+	return n;
+}
+
+int catalog_topic_count(const struct catalog *c)
+{
+	return (int)HASH_COUNT(c->topics);
+}
+
+struct data_version catalog_topics_version(const struct catalog *c)
+{
+	return c->topics_dv;
+}
+
+struct data_version catalog_groups_version(const struct catalog *c)
+{
+	return c->groups_dv;
+}
+
+struct catalog_opts *catalog_opts(struct catalog *c)
+{
+	return &c->opts;
+}
+
+const char *catalog_cluster_id(const struct catalog *c)
+{
+	return c->cluster_id;
+}
+
+/* ---- small texts ---- */
+
+static char *kv_id(struct str space, struct str key, size_t *n)
+{
+	char *id = mem_alloc(space.n + 1 + key.n + 1);
+
+	memcpy(id, space.p, space.n);
+	memcpy(id + space.n + 1, key.p, key.n);
+	*n = space.n + 1 + key.n;
+	return id;
+}
+
+static struct kv_entry *kv_find(const struct catalog *c, struct str space, struct str key)
+{
+	struct kv_entry *kv;
+	size_t n;
+	char *id = kv_id(space, key, &n);
+
+	HASH_FIND(hh, c->kvs, id, n, kv);
+	mem_free(id);
+	return kv;
+}
+
+static void kv_free(struct kv_entry *kv)
+{
+	mem_free(kv->id);
+	mem_free(kv->value);
+	mem_free(kv);
+}
+
+static void kv_set(struct catalog *c, struct str space, struct str key, struct str value)
+{
+	struct kv_entry *kv = kv_find(c, space, key);
+
+	if (!value.p) {
+		if (kv) {
+			HASH_DEL(c->kvs, kv);
+			kv_free(kv);
+		}
+		return;
+	}
+	if (!kv) {
+		kv = mem_alloc(sizeof(*kv));
+		kv->id = kv_id(space, key, &kv->id_n);
+		kv->space_n = space.n;
+		HASH_ADD_KEYPTR(hh, c->kvs, kv->id, kv->id_n, kv);
+	}
+	mem_free(kv->value);
+	kv->value = mem_strn(value.p, value.n);
+	kv->value_n = value.n;
+}
+
+struct str catalog_kv_get(const struct catalog *c, struct str space, struct str key)
+{
+	const struct kv_entry *kv = kv_find(c, space, key);
+
+	return kv ? (struct str){ kv->value, kv->value_n } : STR_NONE;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return str_cmp(
+		((const struct catalog_kv *)a)->key, ((const struct catalog_kv *)b)->key);
+}
+
+size_t catalog_kv_list(
+	const struct catalog *c, struct str space, struct arena *a, struct catalog_kv **out)
+{
+	struct kv_entry *kv, *tmp;
+	size_t n = 0;
+
+	*out = arena_alloc(a, HASH_COUNT(c->kvs) * sizeof(**out));
+	map_foreach (c->kvs, kv, tmp) {
+		struct catalog_kv row = {
+			{ kv->id, kv->space_n },
+			{ kv->id + kv->space_n + 1, kv->id_n - kv->space_n - 1 },
+			{ kv->value, kv->value_n },
+		};
+
+		if (str_eq(row.space, space))
+			(*out)[n++] = row;
+	}
+	qsort(*out, n, sizeof(**out), by_key);
+	return n;
+}
+
+static struct str copy_str(struct arena *a, struct str s)
+{
+	return s.p ? (struct str){ arena_strn(a, s.p, s.n), s.n } : s;
+}
+
+int catalog_kv_put(struct catalog *c, struct str space, struct str key, struct str value,
+	catalog_done done, void *arg, struct err *e)
+{
+	struct change *ch;
+
+	if (!space.n || !key.n || space.n > 255 || key.n > 255)
+		return err_set(e, TQ_EINVAL, "namespace or key of a text is empty or too long");
+	if (value.n > KV_VALUE_MAX)
+		return err_set(e, TQ_ETOOBIG, "value of '" STR_FMT "' is above %d bytes",
+			STR_ARG(key), KV_VALUE_MAX);
+	if (value.p && HASH_COUNT(c->kvs) >= KV_MAX && !kv_find(c, space, key))
+		return limit(e, "texts", KV_MAX, "nothing: it is fixed");
+	ch = change_new(c, CHANGE_KV, done, arg);
+	ch->remove = !value.p;
+	ch->space = copy_str(&ch->mem, space);
+	ch->key = copy_str(&ch->mem, key);
+	ch->value = copy_str(&ch->mem, value);
+	submit(ch);
+	return 0;
+}
+
+/* ---- start ---- */
+
+static int load_fact(void *arg, struct meta *m, struct err *e)
+{
+	struct catalog *c = arg;
+	struct str key = meta_col_str(m, 0), value = meta_col_str(m, 1), counter;
+	struct data_version *dv = NULL;
+	int rc = 0;
+
+	if (str_is(key, "cluster_id"))
+		snprintf(c->cluster_id, sizeof(c->cluster_id), STR_FMT, STR_ARG(value));
+	else if (str_is(key, "topics_version"))
+		dv = &c->topics_dv;
+	else if (str_is(key, "groups_version"))
+		dv = &c->groups_dv;
+	if (!dv || !str_cut(&value, ' ', &counter))
+		return 0;
+	(void)((rc = str_to_i64(counter, 0, INT64_MAX, &dv->counter, "version", e)) ||
+		(rc = str_to_i64(value, 0, INT64_MAX, &dv->timestamp_ms, "version", e)));
+	return rc;
+}
+
+static int load_kv(void *arg, struct meta *m, struct err *e UNUSED)
+{
+	kv_set(arg, meta_col_str(m, 0), meta_col_str(m, 1), meta_col_str(m, 2));
+	return 0;
+}
+
+/* Column as C text; the arena's, or "". */
+static const char *col_text(struct meta *m, int col, struct arena *a)
+{
+	struct str s = meta_col_str(m, col);
+
+	return s.p ? arena_strn(a, s.p, s.n) : "";
+}
+
+struct load {
+	struct catalog *c;
+	struct arena mem; /* of the row */
+};
+
+static int load_namespace(void *arg, struct meta *m, struct err *e UNUSED)
+{
+	struct load *l = arg;
+	struct namespace n = {
+		.name = col_text(m, 0, &l->mem),
+		.remark = col_text(m, 1, &l->mem),
+		.retention_ms = meta_col_int(m, 2),
+		.created_ms = meta_col_int(m, 3),
+	};
+
+	set_ns(l->c, &n);
+	arena_clear(&l->mem);
+	return 0;
+}
+
+static int load_topic(void *arg, struct meta *m, struct err *e UNUSED)
+{
+	struct load *l = arg;
+	struct topic t = {
+		.name = col_text(m, 0, &l->mem),
+		.remark = col_text(m, 1, &l->mem),
+		.type = topic_type_from_wire(col_text(m, 2, &l->mem), TOPIC_NORMAL),
+		.read_queues = (int)meta_col_int(m, 3),
+		.write_queues = (int)meta_col_int(m, 4),
+		.perm = (int)meta_col_int(m, 5),
+		.sysflag = (int)meta_col_int(m, 6),
+		.order = meta_col_int(m, 7),
+		.multi_tag = meta_col_int(m, 8),
+		.created_ms = meta_col_int(m, 9),
+	};
+
+	set_topic(l->c, &t);
+	arena_clear(&l->mem);
+	return 0;
+}
+
+static int load_group(void *arg, struct meta *m, struct err *e UNUSED)
+{
+	struct load *l = arg;
+	struct group g = {
+		.name = col_text(m, 0, &l->mem),
+		.remark = col_text(m, 1, &l->mem),
+		.consume = meta_col_int(m, 2),
+		.consume_from_min = meta_col_int(m, 3),
+		.broadcast = meta_col_int(m, 4),
+		.notify_changed = meta_col_int(m, 5),
+		.retry_queues = (int)meta_col_int(m, 6),
+		.retry_max = (int)meta_col_int(m, 7),
+		.broker_id = meta_col_int(m, 8),
+		.slow_broker_id = meta_col_int(m, 9),
+		.created_ms = meta_col_int(m, 10),
+	};
+
+	set_group(l->c, &g);
+	arena_clear(&l->mem);
+	return 0;
+}
+
+static int make_cluster_id(struct catalog *c, struct meta *m, struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	unsigned char r[12];
+	size_t n = (size_t)snprintf(c->cluster_id, sizeof(c->cluster_id), "rocketmq-");
+
+	if (RAND_bytes(r, sizeof(r)) != 1)
+		return err_set(e, TQ_EFAIL, "no random bytes for the cluster id");
+	for (size_t i = 0; i < sizeof(r); i++)
+		c->cluster_id[n++] = letters[r[i] % (sizeof(letters) - 1)];
+	c->cluster_id[n] = '\0';
+	return meta_exec(m, STMT_FACT_PUT, e, "tt", "cluster_id", c->cluster_id);
+}
+
+/* What a first start makes. */
+static int make_first(struct catalog *c, struct meta *m, struct err *e)
+{
+	const struct namespace n = { .name = NAMES_DEFAULT_NS,
+		.remark = "",
+		.retention_ms = NAMESPACE_RETENTION_MS,
+		.created_ms = clock_wall_ms() };
+	int rc = 0;
+
+	if (!c->cluster_id[0])
+		rc = make_cluster_id(c, m, e);
+	if (rc || catalog_namespace(c, STR(NAMES_DEFAULT_NS)))
+		return rc;
+	rc = meta_exec(m, STMT_NAMESPACE_PUT, e, "ttii", n.name, n.remark, n.retention_ms,
+		n.created_ms);
+	if (!rc)
+		set_ns(c, &n);
+	return rc;
+}
+
+static int load_all(struct meta *m, void *arg, struct err *e)
+{
+	struct load l = { .c = arg };
+	int rc;
+
+	arena_init(&l.mem);
+	(void)((rc = meta_each(m, STMT_FACTS, load_fact, arg, e, "")) ||
+		(rc = meta_each(m, STMT_KVS, load_kv, arg, e, "")) ||
+		(rc = meta_each(m, STMT_NAMESPACES, load_namespace, &l, e, "")) ||
+		(rc = make_first(arg, m, e)) ||
+		(rc = meta_each(m, STMT_TOPICS, load_topic, &l, e, "")) ||
+		(rc = meta_each(m, STMT_GROUPS, load_group, &l, e, "")));
+	arena_release(&l.mem);
+	return rc;
+}
+
+static void add_system_topic(struct catalog *c, const char *name, int queues, int perm)
+{
+	struct topic t = plain_topic(name, queues, perm);
+
+	set_topic(c, &t);
+}
+
+static void add_system(struct catalog *c)
+{
+	struct group g = group_defaults();
+
+	for (size_t i = 0; i < ARRAY_LEN(system_topics); i++)
+		add_system_topic(c, system_topics[i].name, system_topics[i].queues,
+			system_topics[i].perm);
+	add_system_topic(c, c->opts.cluster, CLUSTER_TOPIC_QUEUES, PERM_RW | PERM_INHERIT);
+	add_system_topic(c, c->opts.broker, 1, PERM_RW | PERM_INHERIT);
+	add_system_topic(c, c->reply_topic, 1, PERM_RW);
+	if (c->opts.auto_create_topic)
+		add_system_topic(
+			c, TEMPLATE_TOPIC, c->opts.template_queues, PERM_RW | PERM_INHERIT);
+	if (c->opts.trace_topic)
+		add_system_topic(c, TRACE_TOPIC, 1, PERM_RW);
+	for (size_t i = 0; i < ARRAY_LEN(system_groups); i++) {
+		g.name = system_groups[i];
+		set_group(c, &g);
+	}
+}
+
+int catalog_open(
+	struct metadb *db, const struct catalog_opts *o, struct catalog **out, struct err *e)
+{
+	struct catalog *c = mem_alloc(sizeof(*c));
+	int rc;
+
+	c->db = db;
+	c->opts = *o;
+	c->opts.cluster = mem_str(o->cluster);
+	c->opts.broker = mem_str(o->broker);
+	c->reply_topic = mem_fmt("%s_REPLY_TOPIC", o->cluster);
+	add_system(c);
+	rc = metadb_run(db, load_all, c, e);
+	if (rc) {
+		catalog_free(c);
+		return err_wrap(e, "loading the catalog");
+	}
+	*out = c;
+	return 0;
+}
+
+void catalog_free(struct catalog *c)
+{
+	struct topic_entry *t, *t_next;
+	struct group_entry *g, *g_next;
+	struct ns_entry *n, *n_next;
+	struct kv_entry *kv, *kv_next;
+
+	if (!c)
+		return;
+	HASH_ITER (hh, c->topics, t, t_next) {
+		HASH_DEL(c->topics, t);
+		free_topic(t);
+	}
+	HASH_ITER (hh, c->groups, g, g_next) {
+		HASH_DEL(c->groups, g);
+		free_group(g);
+	}
+	HASH_ITER (hh, c->namespaces, n, n_next)
+		drop_ns(c, n);
+	HASH_ITER (hh, c->kvs, kv, kv_next) {
+		HASH_DEL(c->kvs, kv);
+		kv_free(kv);
+	}
+	mem_free((char *)c->opts.cluster);
+	mem_free((char *)c->opts.broker);
+	mem_free(c->reply_topic);
+	mem_free(c);
+}
