@@ -34,8 +34,6 @@ struct globals {
 	bool all_namespaces, yes, no_input, dry_run, raw_names, quiet, trace_wire, help,
 		version;
 	int64_t timeout_ms, limit;
-	int retries, parallel;
-	bool all;
 };
 
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };

@@ -14,6 +14,8 @@
  * several brokers goes on when one of them fails: what was skipped is kept in admin_skipped(),
  * and only when all of them failed is that the call's error.
  *
+ * Name servers are asked in turn until one answers. Brokers are asked at the same time.
+ *
  * Errors: those of client.h, and the server's response codes by err_from_response(), with its
  * remark cleaned of Java's wrapping in the message and e->response holding the number. Refusals
  * of Apache's access control, which travel as code 1 with a text, are TQ_EDENIED.
@@ -34,7 +36,6 @@ struct admin_opts {
 		*brokers; /* restrict to these names or addresses, comma; NULL: all; copied */
 	struct client_opts client;
 	int timeout_ms; /* per request; 0: 5000 */
-	int retries; /* of reads, after TQ_EUNREACHABLE; next name server each time */
 };
 
 struct admin *admin_new(const struct admin_opts *o);

@@ -243,7 +243,7 @@ static int peer_resolve(struct peer *p, struct err *e)
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST };
 	struct addrinfo *list = NULL, *ai;
-	const char *port;
+	const char *port = NULL;
 	char host[256];
 	int rc = split_address(p->addr, host, sizeof(host), &port, e);
 
