@@ -278,8 +278,6 @@ static void add_span(struct buf *b, int64_t ms, int most)
 			shown++; /* units side by side: 1d3s is shown as 1d */
 		if (left < unit)
 			continue;
-		if (shown > most)
-			break;
 		buf_addf(b, "%llu%s", (unsigned long long)(left / unit), units[i].name);
 		left %= unit;
 		shown += !shown;
