@@ -14,7 +14,6 @@
 #ifndef TDMQ_JOURNAL_H
 #define TDMQ_JOURNAL_H
 
-#include "source.h"
 #include "task.h"
 
 struct journal;
@@ -46,10 +45,5 @@ struct journal {
 void journal_dir(struct journal *j, const char *dir);
 void journal_brokerd(struct journal *j, struct admin *a);
 void journal_release(struct journal *j);
-
-/* The stored form, shared by both kinds and by reports: one JSON object. */
-void task_to_json(struct jw *w, const struct task *t, bool with_items);
-int task_from_json(struct task *t, const cJSON *o, struct err *e);
-void task_item_to_json(struct jw *w, size_t index, const struct task_item *it);
 
 #endif
