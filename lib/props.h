@@ -32,7 +32,10 @@ bool props_next(struct str *rest, struct prop *p);
 struct str props_get(struct str text, const char *name); /* STR_NONE if absent */
 /* Appends text to out without the property `name`; no trailing separator is written. */
 void props_without(struct buf *out, struct str text, const char *name);
-/* Appends one pair to the property text that out holds from `start` on, separator as needed. */
+/*
+ * Appends one pair to the property text that out holds from `start` on, separator as needed. An
+ * empty value is left out: no reader would see it.
+ */
 void props_add(struct buf *out, size_t start, const char *name, struct str value);
 /* out := text with name set to value (replaced or added); a NULL value removes it. */
 void props_set(struct buf *out, struct str text, const char *name, struct str value);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pair is contiguous in its text, so copying keeps it as one piece, byte for byte. */
+#include "props.h"
+
+#define NAME_END '\x01'
+#define PAIR_END '\x02'
+
+bool props_next(struct str *rest, struct prop *p)
+{
+	struct str piece, value;
+
+	while (str_cut(rest, PAIR_END, &piece)) {
+		value = piece;
+		str_cut(&value, NAME_END, &p->name);
+		p->value = value;
+		if (p->name.n && value.n)
+			return true;
+	}
+	return false;
+}
+
+struct str props_get(struct str text, const char *name)
+{
+	struct str found = STR_NONE, key = str_of(name);
+	struct prop p;
+
+	while (props_next(&text, &p))
+		if (str_eq(p.name, key))
+			found = p.value;
+	return found;
+}
+
+/* Between two pairs, wherever the first one came from. */
+static void separate(struct buf *out, size_t start)
+{
+	if (out->n > start && out->p[out->n - 1] != PAIR_END)
+		buf_putc(out, PAIR_END);
+}
+
+void props_without(struct buf *out, struct str text, const char *name)
+{
+	struct str key = str_of(name);
+	size_t start = out->n;
+	struct prop p;
+
+	while (props_next(&text, &p)) {
+		if (str_eq(p.name, key))
+			continue;
+		separate(out, start);
+		buf_add(out, p.name.p, p.name.n + 1 + p.value.n);
+	}
+}
+
+void props_add(struct buf *out, size_t start, const char *name, struct str value)
+{
+	if (!value.n)
+		return;
+	separate(out, start);
+	buf_puts(out, name);
+	buf_putc(out, NAME_END);
+	buf_add_str(out, value);
+}
+
+void props_set(struct buf *out, struct str text, const char *name, struct str value)
+{
+	size_t start = out->n;
+
+	props_without(out, text, name);
+	props_add(out, start, name, value);
+}
