@@ -45,8 +45,8 @@ void names_split(struct str wire, struct str *ns, struct str *name);
 void names_join(struct buf *out, struct str ns, struct str name);
 /*
  * Aliases on entry: `<cluster-id>|ns%x` and `MQ_INST_<cluster-id without the dash>_ns%x` become
- * `ns%x`, also behind %RETRY% and %DLQ%. Returns the slice as it is when nothing is to change,
- * else the text is built in out.
+ * `ns%x`, and `default%x` becomes `x`, also behind %RETRY% and %DLQ%. Returns a slice of wire
+ * where that will do, else of text appended to out.
  */
 struct str names_canonical(struct str wire, struct str cluster_id, struct buf *out);
 
