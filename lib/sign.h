@@ -10,7 +10,15 @@
 
 #define SIGN_TEXT 29 /* base64 of 20 bytes, with NUL */
 
-/* The signature a request with these fields must carry. `_UNIQUE_KEY_QUERY` is left out, as Apache's verifier does. */
+/*
+ * The signature a request with these fields must carry. `_UNIQUE_KEY_QUERY` is left out, as
+ * Apache's verifier does.
+ */
 void sign_request(const struct command *c, struct str secret, char out[SIGN_TEXT]);
+/*
+ * Whether the request carries the signature of this secret. Fields that some clients sign and
+ * others do not (`_UNIQUE_KEY_QUERY`, `SecurityToken`) may be in or out.
+ */
+bool sign_ok(const struct command *c, struct str secret);
 
 #endif
