@@ -53,7 +53,8 @@ int group_validate(const struct group *g, struct err *e);
 /*
  * Apache's JSON objects: topicConfigTable and subscriptionGroupTable entries. Absent members get
  * Apache's defaults (16 queues, perm 6; 16 retries). Ours travel in "attributes", as 5.x has them:
- * {"message.type":"FIFO"} for the type, "remark" for the note. Strings are borrowed from o.
+ * {"message.type":"FIFO"} for the type, "remark" for the note, "created" for the time. A name may
+ * be absent (NULL). TQ_EFORMAT for numbers no table can hold. Strings are borrowed from o.
  */
 int topic_from_json(struct topic *t, const cJSON *o, struct err *e);
 int group_from_json(struct group *g, const cJSON *o, struct err *e);
@@ -62,7 +63,7 @@ void group_to_json(struct jw *w, const struct group *g);
 int namespace_from_json(struct namespace *n, const cJSON *o, struct err *e);
 void namespace_to_json(struct jw *w, const struct namespace *n);
 
-const char *perm_text(int perm, char out[4]); /* "rw", "r", "w", "none" + 'i' */
+const char *perm_text(int perm, char out[4]); /* "rw", "r", "w", with 'i' if inherited; "none" */
 /* "NORMAL" FIFO DELAY TRANSACTION, the attribute values of 5.x. */
 const char *topic_type_wire(int type);
 int topic_type_from_wire(const char *s, int absent);
