@@ -5,6 +5,7 @@
  *
  * A lock is (group, topic, broker, queue) -> client id. It lasts 60 s from its last renewal; then,
  * or after an unlock, anybody may take it. It survives the owner's connection, not a restart.
+ * Times are monotonic.
  */
 #ifndef TDMQ_REBALANCE_H
 #define TDMQ_REBALANCE_H

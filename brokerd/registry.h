@@ -48,7 +48,7 @@ struct subscription {
  */
 int subscription_parse(struct subscription *s, struct arena *a, struct str topic,
 	struct str text, struct str type, int64_t version, struct err *e);
-/* A unit's tags code against the tags; SQL matches everything here: see the record. */
+/* A unit's tags code against the tags. SQL matches nothing: who pulls must have refused it. */
 bool subscription_matches_code(const struct subscription *s, int64_t tags_code);
 void subscription_to_json(
 	struct jw *w, const struct subscription *s); /* Apache's SubscriptionData */
@@ -99,8 +99,8 @@ int registry_consumer(struct registry *r, const struct heartbeat_from *from,
 void registry_unregister(struct registry *r, struct conn *conn, struct str producer_group,
 	struct str consumer_group, bool notify);
 void registry_conn_closed(struct registry *r, struct conn *conn);
-/* Drops members whose heartbeats stopped; each 10 s. */
-void registry_tick(struct registry *r, int64_t now_ms);
+/* Drops members whose heartbeats stopped; each 10 s, with the monotonic time. */
+void registry_tick(struct registry *r, int64_t mono_ms);
 
 /* Online consumers of a group; false when there are none. *out is valid until the next change. */
 bool registry_consumers(const struct registry *r, struct str group, struct consumers *out);
