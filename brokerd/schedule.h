@@ -10,7 +10,7 @@
  *	store_append(...);
  *
  * and the arrival callback of the store calls schedule_arrival() for that topic. A level whose
- * queue is read to its end has no timer. Progress is kept in metadb, never ahead of what the log has synced:
+ * queue is read to its end has no timer. What is due is appended; the turn of the loop commits it. Progress is kept in metadb, never ahead of what the log has synced:
  * a crash delivers the last second again, and loses nothing.
  */
 #ifndef TDMQ_SCHEDULE_H
@@ -28,7 +28,7 @@ struct event_base;
 struct schedule;
 
 int64_t schedule_delay_ms(int level); /* 1..18 */
-extern const char schedule_levels_text[]; /* "1s 5s 10s ... 2h" */
+const char *schedule_level_name(int level); /* "1s" ... "2h" */
 
 /* Level that the property DELAY asks for: 0 for none or nonsense, at most 18. */
 int schedule_level(struct str properties);
@@ -40,16 +40,21 @@ struct schedule_opts {
 	struct event_base *base;
 	struct store *store;
 	struct metadb *db;
-	/* Called after records were put back and committed; may be NULL. */
+	/* False: the topic is gone, its message is dropped. May be NULL. */
+	bool (*wanted)(void *arg, struct str topic);
+	/* A message was put back, `bytes` long. May be NULL. */
 	void (*delivered)(void *arg, struct str topic, int64_t bytes);
 	void *arg;
 };
 /* Loads the progress; before metadb_start(). */
 int schedule_open(const struct schedule_opts *o, struct schedule **out, struct err *e) MUST_USE;
-void schedule_start(struct schedule *s); /* looks at all levels, arms the timer */
+/* Looks at all levels, arms the timer. */
+void schedule_start(struct schedule *s);
+/* What the timer does: delivers what is due. */
+void schedule_run(struct schedule *s);
 void schedule_free(struct schedule *s); /* does not flush */
-/* A message went into queue (level - 1) of the schedule topic. */
-void schedule_arrival(struct schedule *s, int queue);
+/* A unit of the schedule topic: its queue is level - 1, its tags code the time it is due. */
+void schedule_arrival(struct schedule *s, int queue, int64_t due_ms);
 /* Saves the progress that is safe; each second and before metadb_close(). */
 void schedule_flush(struct schedule *s);
 /* Next offset to deliver of a level, 1..18 (45, 28). */

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schedule: a level is a queue in which everything waits equally long, so only its head matters.
+ *
+ *	next ─▶ [due 12:00:01] [due 12:00:03] [due ...]		one per level
+ *
+ * One timer is set for the earliest head. When it fires, each level delivers what is due and
+ * remembers when its new head will be; at the end of a queue it remembers nothing and its next arrival
+ * starts it again. The timer is never set further than a minute ahead, so a clock that was put
+ * forward is noticed.
+ *
+ * Invariant: progress on disk is never ahead of the synced log. A flush saves the position that was
+ * reached when the durable watermark had passed all copies made until then.
+ *
+ * (Apache 4.9.8, store/.../schedule/ScheduleMessageService.java. Differing: no polling; progress is not
+ * lost with the file; half messages and topics that are gone are dropped.)
+ */
+#include "schedule.h"
+
+#include <event2/event.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "props.h"
+
+#define TURN_MAX 512 /* deliveries of one timer, so that clients get their turn */
+#define AHEAD_MAX_MS 60000 /* of the timer */
+#define AGAIN_MS 1000 /* after a store that refused */
+#define IDLE (-1)
+#define HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
+
+#define SECONDS(n) ((n)*1000LL)
+#define MINUTES(n) SECONDS((n)*60)
+
+static const struct level {
+	const char *name;
+	int64_t delay_ms;
+} levels[SCHEDULE_LEVELS] = {
+	{ "1s", SECONDS(1) },
+	{ "5s", SECONDS(5) },
+	{ "10s", SECONDS(10) },
+	{ "30s", SECONDS(30) },
+	{ "1m", MINUTES(1) },
+	{ "2m", MINUTES(2) },
+	{ "3m", MINUTES(3) },
+	{ "4m", MINUTES(4) },
+	{ "5m", MINUTES(5) },
+	{ "6m", MINUTES(6) },
+	{ "7m", MINUTES(7) },
+	{ "8m", MINUTES(8) },
+	{ "9m", MINUTES(9) },
+	{ "10m", MINUTES(10) },
+	{ "20m", MINUTES(20) },
+	{ "30m", MINUTES(30) },
+	{ "1h", MINUTES(60) },
+	{ "2h", MINUTES(120) },
+};
+
+struct queue {
+	int64_t next; /* offset to deliver */
+	int64_t head_ms; /* when it is due; IDLE: nothing is known to wait */
+	int64_t end_off; /* of the log behind the last copy made */
+	int64_t mark, mark_end; /* next and end_off at the last flush */
+	int64_t saved; /* in metadb, or on its way; -1: never */
+};
+
+struct schedule {
+	struct schedule_opts o;
+	struct event *timer;
+	struct queue q[SCHEDULE_LEVELS];
+};
+
+/* ---- into the schedule topic ---- */
+
+int64_t schedule_delay_ms(int level)
+{
+	return levels[level - 1].delay_ms;
+}
+
+const char *schedule_level_name(int level)
+{
+	return levels[level - 1].name;
+}
+
+int schedule_level(struct str properties)
+{
+	struct str text = props_get(properties, PROP_DELAY);
+	int64_t level = 0;
+
+	if (!text.n || str_to_i64(text, INT32_MIN, INT32_MAX, &level, PROP_DELAY, NULL))
+		return 0;
+	return (int)MAX(0, MIN(level, SCHEDULE_LEVELS));
+}
+
+int64_t schedule_redirect(struct message *m, int level, int64_t now_ms, struct buf *props)
+{
+	struct buf with_topic;
+	char qid[16];
+
+	snprintf(qid, sizeof(qid), "%d", m->queue_id);
+	buf_init(&with_topic, props->max);
+	props_set(&with_topic, m->properties, PROP_REAL_TOPIC, m->topic);
+	buf_clear(props);
+	props_set(props, buf_str(&with_topic), PROP_REAL_QID, str_of(qid));
+	buf_release(&with_topic);
+	m->properties = buf_str(props);
+	m->topic = STR(SCHEDULE_TOPIC);
+	m->queue_id = level - 1;
+	return now_ms + schedule_delay_ms(level);
+}
+
+/* ---- out of it ---- */
+
+enum outcome { DELIVERED, DROPPED, AGAIN };
+
+/* Makes m, a record of the schedule topic, the message it was. */
+static bool restore(struct message *m)
+{
+	struct str topic = props_get(m->properties, PROP_REAL_TOPIC);
+	int64_t qid;
+
+	if (!topic.n || str_is(topic, HALF_TOPIC) ||
+		str_to_i64(props_get(m->properties, PROP_REAL_QID), 0, INT32_MAX, &qid,
+			PROP_REAL_QID, NULL))
+		return false;
+	m->topic = topic;
+	m->queue_id = (int32_t)qid;
+	return true;
+}
+
+static enum outcome put_back(struct schedule *s, struct queue *q, struct str record)
+{
+	struct rd r = rd_init(record);
+	struct err e = ERR_INIT;
+	struct store_at at;
+	struct message m;
+	struct store_put put = { .m = &m, .keep_store_host = true };
+
+	if (message_decode(&r, &m, &e) || !restore(&m) ||
+		(s->o.wanted && !s->o.wanted(s->o.arg, m.topic)))
+		return DROPPED;
+	put.tags_code = message_tags_code(props_get(m.properties, PROP_TAGS));
+	if (store_append(s->o.store, &put, &at, &e)) {
+		log_every(10, LOG_WARN_, "schedule", "cannot deliver to '" STR_FMT "': %s",
+			STR_ARG(m.topic), e.msg);
+		return AGAIN;
+	}
+	q->end_off = at.end_off;
+	if (s->o.delivered)
+		s->o.delivered(s->o.arg, m.topic, at.size);
+	return DELIVERED;
+}
+
+static enum outcome deliver(struct schedule *s, struct queue *q, int64_t phys)
+{
+	struct store_slice slice;
+	enum outcome what;
+
+	if (store_get(s->o.store, phys, &slice, NULL)) {
+		log_every(10, LOG_WARN_, "schedule", "message at %lld is unreadable: skipped",
+			(long long)phys);
+		return DROPPED;
+	}
+	what = put_back(s, q, slice.bytes);
+	store_slice_unref(slice.segment);
+	return what;
+}
+
+/* The unit at q->next; false at the end of the queue. Steps over what retention took. */
+static bool head(struct schedule *s, struct queue *q, int64_t *phys, int64_t *due_ms)
+{
+	int level = (int)(q - s->q);
+	int64_t min, max;
+	uint32_t size;
+
+	if (store_unit(s->o.store, STR(SCHEDULE_TOPIC), level, q->next, phys, &size, due_ms))
+		return true;
+	store_queue_bounds(s->o.store, STR(SCHEDULE_TOPIC), level, &min, &max);
+	if (q->next >= min && q->next <= max)
+		return false;
+	log_warn("schedule", "level %d stands at %lld, outside %lld to %lld: corrected",
+		level + 1, (long long)q->next, (long long)min, (long long)max);
+	q->next = q->next < min ? min : max;
+	return store_unit(s->o.store, STR(SCHEDULE_TOPIC), level, q->next, phys, &size, due_ms);
+}
+
+/* Delivers what is due, at most *budget, and sets head_ms. */
+static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *budget)
+{
+	int64_t most = now_ms + levels[q - s->q].delay_ms, phys, due;
+
+	q->head_ms = IDLE;
+	while (head(s, q, &phys, &due)) {
+		if (due > most) /* the clock was put back */
+			due = now_ms;
+		if (due > now_ms || !*budget) {
+			q->head_ms = due;
+			return;
+		}
+		if (deliver(s, q, phys) == AGAIN) {
+			q->head_ms = now_ms + AGAIN_MS;
+			return;
+		}
+		q->next++;
+		--*budget;
+	}
+}
+
+static void arm(struct schedule *s, int64_t now_ms)
+{
+	int64_t first = INT64_MAX, wait;
+	struct timeval tv;
+
+	for (int i = 0; i < SCHEDULE_LEVELS; i++)
+		if (s->q[i].head_ms != IDLE)
+			first = MIN(first, s->q[i].head_ms);
+	if (first == INT64_MAX) {
+		evtimer_del(s->timer);
+		return;
+	}
+	wait = MAX(0, MIN(first - now_ms, AHEAD_MAX_MS));
+	tv.tv_sec = (time_t)(wait / 1000);
+	tv.tv_usec = (suseconds_t)(wait % 1000 * 1000);
+	evtimer_add(s->timer, &tv);
+}
+
+static void fire(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+	struct schedule *s = arg;
+
+	schedule_run(s);
+}
+
+void schedule_run(struct schedule *s)
+{
+	int64_t now_ms = clock_wall_ms();
+	int budget = TURN_MAX;
+
+	for (int i = 0; i < SCHEDULE_LEVELS; i++)
+		if (s->q[i].head_ms != IDLE)
+			run_level(s, &s->q[i], now_ms, &budget);
+	arm(s, now_ms);
+}
+
+void schedule_arrival(struct schedule *s, int queue, int64_t due_ms)
+{
+	if (queue < 0 || queue >= SCHEDULE_LEVELS || s->q[queue].head_ms != IDLE)
+		return;
+	s->q[queue].head_ms = due_ms;
+	arm(s, clock_wall_ms());
+}
+
+/* ---- progress ---- */
+
+struct save {
+	struct schedule *s;
+	int64_t off[SCHEDULE_LEVELS]; /* -1: unchanged */
+};
+
+static int write_progress(struct meta *m, void *arg, struct err *e)
+{
+	const struct save *save = arg;
+	int rc = 0;
+
+	for (int i = 0; !rc && i < SCHEDULE_LEVELS; i++)
+		if (save->off[i] >= 0)
+			rc = meta_exec(m, STMT_DELAY_PUT, e, "di", i + 1, save->off[i]);
+	return rc;
+}
+
+static void progress_written(void *arg, int rc, const struct err *e)
+{
+	struct save *save = arg;
+
+	for (int i = 0; rc && i < SCHEDULE_LEVELS; i++)
+		if (save->off[i] >= 0)
+			save->s->q[i].saved = -1; /* the next flush tries again */
+	if (rc)
+		log_every(10, LOG_ERROR_, "schedule", "progress not stored: %s", e->msg);
+	mem_free(save);
+}
+
+/* The position that may be saved now; -1 if there is nothing new. */
+static int64_t safe_position(struct queue *q, int64_t durable)
+{
+	int64_t safe = -1;
+
+	if (q->end_off <= durable)
+		safe = q->next;
+	else if (q->mark_end <= durable)
+		safe = q->mark;
+	if (q->mark_end <= durable) {
+		q->mark = q->next;
+		q->mark_end = q->end_off;
+	}
+	return safe == q->saved ? -1 : safe;
+}
+
+void schedule_flush(struct schedule *s)
+{
+	int64_t durable = store_durable(s->o.store);
+	struct save *save = mem_alloc(sizeof(*save));
+	bool any = false;
+
+	save->s = s;
+	for (int i = 0; i < SCHEDULE_LEVELS; i++) {
+		save->off[i] = safe_position(&s->q[i], durable);
+		if (save->off[i] < 0)
+			continue;
+		s->q[i].saved = save->off[i];
+		any = true;
+	}
+	if (any)
+		metadb_submit(s->o.db, write_progress, progress_written, save);
+	else
+		mem_free(save);
+}
+
+int64_t schedule_progress(const struct schedule *s, int level)
+{
+	return s->q[level - 1].next;
+}
+
+/* ---- life ---- */
+
+static int load_level(void *arg, struct meta *m, struct err *e UNUSED)
+{
+	struct schedule *s = arg;
+	int64_t level = meta_col_int(m, 0);
+
+	if (level < 1 || level > SCHEDULE_LEVELS)
+		return 0;
+	s->q[level - 1].next = s->q[level - 1].mark = s->q[level - 1].saved =
+		meta_col_int(m, 1);
+	return 0;
+}
+
+static int load(struct meta *m, void *arg, struct err *e)
+{
+	return meta_each(m, STMT_DELAYS, load_level, arg, e, "");
+}
+
+int schedule_open(const struct schedule_opts *o, struct schedule **out, struct err *e)
+{
+	struct schedule *s = mem_alloc(sizeof(*s));
+	int rc;
+
+	s->o = *o;
+	for (int i = 0; i < SCHEDULE_LEVELS; i++)
+		s->q[i].head_ms = IDLE;
+	rc = metadb_run(o->db, load, s, e);
+	if (rc) {
+		mem_free(s);
+		return err_wrap(e, "loading the progress of delayed messages");
+	}
+	s->timer = evtimer_new(o->base, fire, s);
+	BUG_ON(!s->timer);
+	*out = s;
+	return 0;
+}
+
+void schedule_start(struct schedule *s)
+{
+	for (int i = 0; i < SCHEDULE_LEVELS; i++)
+		s->q[i].head_ms = 0; /* look at it */
+	schedule_run(s);
+}
+
+void schedule_free(struct schedule *s)
+{
+	if (!s)
+		return;
+	event_free(s->timer);
+	mem_free(s);
+}
