@@ -23,9 +23,9 @@ static const struct {
 
 static size_t entry(int code)
 {
-	int i = -1000 - code;
-
-	return i >= 0 && i < ERR_COUNT ? (size_t)i : TQ_EBUG_ORDINAL;
+	if (code > -1000 || code <= -1000 - ERR_COUNT)
+		return TQ_EBUG_ORDINAL;
+	return (size_t)(-1000 - code);
 }
 
 static void format(struct err *e, int code, const char *fmt, va_list ap)

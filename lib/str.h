@@ -36,13 +36,14 @@ static inline bool str_is(struct str a, const char *b)
 
 static inline bool str_starts(struct str s, struct str prefix)
 {
-	return s.n >= prefix.n && !memcmp(s.p ? s.p : "", prefix.p, prefix.n);
+	return s.n >= prefix.n && (!prefix.n || !memcmp(s.p, prefix.p, prefix.n));
 }
 
 /* The slice without its first n bytes; empty when it is shorter. */
 static inline struct str str_skip(struct str s, size_t n)
 {
-	return n < s.n ? (struct str){ s.p + n, s.n - n } : (struct str){ s.p + s.n, 0 };
+	n = MIN(n, s.n);
+	return n ? (struct str){ s.p + n, s.n - n } : s;
 }
 
 /*
