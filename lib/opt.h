@@ -85,9 +85,9 @@ struct opt {
 
 #define OPT_PLACE_(type, member) \
 	.at = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define OPT_HEAD_(kind_, letter_, name_, arg_, type, member, help_) \
+#define OPT_HEAD_(kind_, letter_, name_, arg_, struct_, member, help_) \
 	.type = OPT_T_##kind_, .letter = (letter_), .name = (name_), .arg = (arg_), \
-	.help = (help_), OPT_PLACE_(type, member)
+	.help = (help_), OPT_PLACE_(struct_, member)
 
 #define OPT_BOOL(letter, name, type, member, help) \
 	{ \
