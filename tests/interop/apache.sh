@@ -181,11 +181,11 @@ java_run() {
 	local home=${INTEROP_HOME:-$INTEROP_BUILD/home}
 	apache_home "$home"
 	ROCKETMQ_HOME=$home java "${JAVA_OPEN[@]}" "${JAVA_SMALL[@]}" -Xmx256m -Duser.home="$home" \
-		-Drocketmq.client.logLevel=WARN -Dfile.encoding=UTF-8 \
-		-cp "$JAVA_LIB/classes:$JAVA_LIB/client/*" "$@"
+		-Drocketmq.client.logLevel=WARN -Dlogback.configurationFile="$home/conf/logback_tools.xml" \
+		-Dfile.encoding=UTF-8 -cp "$JAVA_LIB/classes:$JAVA_LIB/client/*" "$@"
 }
 
 # mqadmin commands from standard input, one a line, all in one JVM: see java/Mqadmin.java.
 mqadmin() {
-	java_run Mqadmin "$@"
+	java_run Mqadmin
 }
