@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request carries its queue and its unique id, made here as the Java client makes them. The
+ * window keeps at most IN_FLIGHT requests open over all brokers. A send that failed is not sent
+ * again: it may be stored, and the answer says so.
+ */
+#include "produce.h"
+
+#include "clock.h"
+#include "props.h"
+
+#define IN_FLIGHT 64
+#define PRODUCER_GROUP "tdmqctl"
+
+struct target {
+	const char *broker, *addr;
+	int queue;
+};
+
+struct producer {
+	struct ctx *cx;
+	const char *topic;
+	struct target *queues; /* writable ones, in cx->mem */
+	size_t n, turn;
+};
+
+struct flight {
+	struct producer *p;
+	producer_done done;
+	void *arg;
+	struct sent sent;
+	int64_t start_us;
+};
+
+int producer_new(struct ctx *cx, const char *topic, struct producer **out)
+{
+	struct producer *p;
+	struct route route;
+	size_t total = 0;
+	int rc;
+
+	rc = admin_route(cx->admin, topic, &cx->mem, &route, &cx->err);
+	if (rc)
+		return rc;
+	p = mem_alloc(sizeof(*p));
+	p->cx = cx;
+	p->topic = topic;
+	for (size_t i = 0; i < route.n_queues; i++)
+		total += (size_t)MAX(route.queues[i].write_queues, 0);
+	p->queues = arena_alloc(&cx->mem, (total + 1) * sizeof(*p->queues));
+	for (size_t i = 0; i < route.n_queues; i++) {
+		const struct route_queue *q = &route.queues[i];
+		const char *addr = route_addr(&route, q->broker);
+
+		for (int id = 0; addr && q->perm & PERM_WRITE && id < q->write_queues; id++)
+			p->queues[p->n++] = (struct target){ q->broker, addr, id };
+	}
+	if (!p->n) {
+		mem_free(p);
+		return err_set(&cx->err, TQ_EDENIED,
+			"topic '%s' has no queue that may be written to", ctx_name(cx, topic));
+	}
+	*out = p;
+	return 0;
+}
+
+void producer_free(struct producer *p)
+{
+	mem_free(p);
+}
+
+static const struct target *choose(struct producer *p, const struct outgoing *o)
+{
+	char id[12];
+
+	if (o->order_key)
+		return &p->queues[(uint32_t)(str_java_hash(str_of(o->order_key)) & INT32_MAX) %
+				  p->n];
+	if (!o->queue)
+		return &p->queues[p->turn++ % p->n];
+	for (size_t i = 0; i < p->n; i++) {
+		size_t broker = strlen(p->queues[i].broker);
+
+		snprintf(id, sizeof(id), "%d", p->queues[i].queue);
+		if (!strcmp(o->queue, id) ||
+			(!strncmp(o->queue, p->queues[i].broker, broker) &&
+				o->queue[broker] == '/' && !strcmp(o->queue + broker + 1, id)))
+			return &p->queues[i];
+	}
+	return NULL;
+}
+
+static void on_answer(void *arg, int rc, struct reply *rp, const struct err *e)
+{
+	struct flight *f = arg;
+	struct err refused = ERR_INIT;
+	int64_t n;
+
+	f->sent.us = clock_mono_us() - f->start_us;
+	if (!rc) {
+		const struct command *c = &rp->cmd;
+
+		rc = admin_reply_err(c, f->sent.broker, &refused);
+		e = &refused;
+		snprintf(f->sent.offset_id, MESSAGE_ID_MAX, STR_FMT,
+			STR_ARG(command_ext(c, "msgId")));
+		if (!rc && !str_to_i64(command_ext(c, "queueOffset"), 0, INT64_MAX, &n,
+				   "offset", NULL))
+			f->sent.offset = n;
+		if (!rc &&
+			!str_to_i64(command_ext(c, "queueId"), 0, INT32_MAX, &n, "queue", NULL))
+			f->sent.queue = (int)n;
+	}
+	reply_free(rp);
+	f->done(f->arg, rc, &f->sent, e);
+	mem_free(f);
+}
+
+int producer_send(struct producer *p, const struct outgoing *o, producer_done done, void *arg)
+{
+	struct client *client = admin_client(p->cx->admin);
+	const struct target *to = choose(p, o);
+	char queue[12], sysflag[12], born[24], flag[12], times[12];
+	struct str unique = props_get(o->properties, PROP_UNIQ_KEY);
+	int timeout = admin_timeout(p->cx->admin);
+	struct command rq;
+	struct flight *f;
+	struct buf props;
+	int rc;
+
+	if (!to)
+		return err_set(&p->cx->err, TQ_ENOTFOUND,
+			"topic '%s' has no writable queue '%s'", ctx_name(p->cx, p->topic),
+			o->queue);
+	while (client_pending(client) >= IN_FLIGHT)
+		client_run(client, 1);
+	f = mem_alloc(sizeof(*f));
+	*f = (struct flight){ p, done, arg,
+		{ .broker = to->broker, .queue = to->queue, .offset = -1 }, clock_mono_us() };
+	if (unique.n && unique.n < MESSAGE_ID_MAX)
+		snprintf(f->sent.id, MESSAGE_ID_MAX, STR_FMT, STR_ARG(unique));
+	else
+		message_unique_id(f->sent.id);
+	buf_init(&props, MESSAGE_MAX_PROPERTIES * 2);
+	buf_add_str(&props, o->properties);
+	if (!unique.n)
+		props_add(&props, 0, PROP_UNIQ_KEY, str_of(f->sent.id));
+	snprintf(queue, sizeof(queue), "%d", to->queue);
+	snprintf(sysflag, sizeof(sysflag), "%d", o->sysflag);
+	snprintf(flag, sizeof(flag), "%d", o->flag);
+	snprintf(times, sizeof(times), "%d", o->reconsume_times);
+	snprintf(born, sizeof(born), "%lld",
+		(long long)(o->born_ms ? o->born_ms : clock_wall_ms()));
+	command_init(&rq, REQ_SEND_MESSAGE_V2);
+	command_add(&rq, "a", STR(PRODUCER_GROUP));
+	command_add(&rq, "b", str_of(p->topic));
+	command_add(&rq, "c", STR("TBW102"));
+	command_add(&rq, "d", STR("4"));
+	command_add(&rq, "e", str_of(queue));
+	command_add(&rq, "f", str_of(sysflag));
+	command_add(&rq, "g", str_of(born));
+	command_add(&rq, "h", str_of(flag));
+	command_add(&rq, "i", buf_str(&props));
+	command_add(&rq, "j", str_of(times));
+	command_add(&rq, "k", STR("false"));
+	rq.body = o->body;
+	if (o->oneway) {
+		rc = client_oneway(client, to->addr, &rq, timeout, &p->cx->err);
+		if (!rc)
+			done(arg, 0, &f->sent, NULL);
+		mem_free(f);
+	} else {
+		rc = client_submit(client, to->addr, &rq, timeout, on_answer, f, &p->cx->err);
+		if (rc)
+			mem_free(f);
+	}
+	buf_release(&props);
+	return rc;
+}
+
+void producer_wait(struct producer *p)
+{
+	client_run(admin_client(p->cx->admin), -1);
+}
