@@ -25,6 +25,7 @@ struct schedule;
 struct store;
 struct hold;
 struct stats;
+struct dispatch;
 
 struct broker {
 	struct config *cfg; /* owned by main, read-only apart from reload */
@@ -38,7 +39,9 @@ struct broker {
 	struct hold *hold; /* pulls that wait: hold.h */
 	struct schedule *schedule; /* delayed messages: schedule.h */
 	struct stats *stats; /* counters: stats.h */
+	struct dispatch *dispatch; /* handlers by code: dispatch.h */
 	struct host host; /* advertised: store host of records, address of routes */
+	char address[HOST_TEXT]; /* the same as text */
 	int vip_port, nameserver_port; /* as bound */
 	int64_t start_ms; /* wall clock */
 	bool stopping;

@@ -20,6 +20,7 @@ struct server;
 struct event;
 struct evbuffer;
 struct conn_call;
+struct hold_entry;
 
 struct conn {
 	uint64_t id; /* never used again */
@@ -33,10 +34,11 @@ struct conn {
 	struct event *ev_read, *ev_write;
 	struct buf in; /* the part of a frame that came so far */
 	struct evbuffer *out;
-	bool dirty, reading, writing;
+	bool dirty, closing, full, writing;
 	int64_t active_ms; /* monotonic, last byte read or written */
 	int32_t next_opaque;
-	struct conn_call *calls; /* by opaque */
+	struct conn_call *calls; /* ours without an answer yet, by opaque */
+	struct hold_entry *held; /* hold.c: pulls of it that wait */
 	struct conn *next, *prev; /* all connections */
 	struct conn *next_dirty;
 };

@@ -133,9 +133,7 @@ struct handler {
 	{ \
 		0 \
 	}
-/* Every handler of handlers.def, by code. NULL: unknown. */
-const struct handler *handler_find(int code);
-/* Walks them: i from 0 until NULL. */
+/* Every handler of handlers.def, i from 0 until NULL. */
 const struct handler *handler_at(size_t i);
 
 /* --- one request -------------------------------------------------------------------------- */
@@ -148,6 +146,7 @@ struct request {
 	const struct command *cmd; /* borrowed from the frame; NULL once parked */
 	const struct handler *handler;
 	struct arena *arena; /* until the answer is encoded */
+	struct buf *scratch; /* empty at first, for whatever; NULL once parked */
 	struct err err;
 
 	/* From the header, kept when parked. */
@@ -195,13 +194,17 @@ struct request *request_park(struct request *rq) MUST_USE;
 bool request_gone(const struct request *rq);
 void request_finish(struct request *rq, int rc);
 
-/* --- for conn ----------------------------------------------------------------------------- */
+/* --- for broker and conn ------------------------------------------------------------------ */
 
+struct dispatch;
+
+/* The look-up tables of all handlers. */
+struct dispatch *dispatch_new(void);
+void dispatch_free(struct dispatch *d);
 /* Runs one request that came in on c. */
 void dispatch(struct broker *b, struct conn *c, const struct command *cmd);
-/* Builds the look-up tables of all handlers; once, before the first dispatch. */
-void dispatch_init(void);
-/* Decodes ext fields as dispatch does; for tests and for handlers with several spellings. */
-int dispatch_decode(struct request *rq, const struct handler *h, void *out);
+/* What dispatch does before the handler: for tests. names_canonical() knows cluster_id. */
+int fields_decode(const struct field *fields, const struct command *cmd, struct str cluster_id,
+	struct arena *a, void *out, struct err *e);
 
 #endif

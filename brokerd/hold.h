@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hold: pulls that wait for a message. By (topic, queue); an arrival whose unit passes the
- * filter, or the deadline, ends the wait.
+ * hold: what waits. Pulls wait for a message, by topic and queue; answers wait for the log to be
+ * as safe as they promise.
  */
 #ifndef TDMQ_HOLD_H
 #define TDMQ_HOLD_H
@@ -12,25 +12,42 @@ struct hold;
 struct broker;
 
 struct hold *hold_new(struct broker *b);
+/* Nothing waits any more: see hold_drop_pulls() and hold_fail_acks(). NULL is fine. */
 void hold_free(struct hold *h);
 
+/* --- pulls --- */
+
 /*
- * Holds rq (parked here, owned by hold until then) at most ms. On arrival of a unit at or behind
- * queue_off that match accepts, or at the deadline, wake(rq, arg) is called once, after the
- * turn's store_commit, and has to finish rq. When the connection goes, rq is finished without it and `drop` frees arg.
+ * Holds rq, a parked request, at most ms. On arrival of a unit at or behind queue_off that match
+ * accepts, or at the deadline, wake(rq, arg) is called once, after the turn's store_commit; it
+ * ends rq with request_finish(). When the connection goes, hold ends rq.
  */
 typedef void (*hold_wake)(struct request *rq, void *arg);
 struct hold_wait {
 	struct str topic; /* copied */
 	int queue;
 	int64_t queue_off, ms;
-	bool (*match)(void *arg, int64_t tags_code);
+	bool (*match)(void *arg, int64_t tags_code); /* NULL: everything */
 	hold_wake wake;
 	void *arg; /* lives in rq->arena, as a rule */
 };
 void hold_add(struct hold *h, struct request *rq, const struct hold_wait *w);
-/* A topic's pulls are answered now: its settings changed or it is gone. */
+/* All pulls of a topic look again at the end of the turn: its settings changed or it is gone. */
 void hold_wake_topic(struct hold *h, struct str topic);
 int hold_count(const struct hold *h);
+/* The store's arrival callback: arg is the hold. */
+void hold_arrival(void *arg, struct str topic, int queue, int64_t queue_off, int64_t tags_code);
+void hold_run_woken(struct hold *h);
+void hold_drop_pulls(struct hold *h);
+
+/* --- answers --- */
+
+/* frame, the encoded answer to rq, leaves when the log is safe up to rq->after. */
+void hold_ack(struct hold *h, const struct request *rq, struct str frame);
+void hold_release_acks(struct hold *h);
+void hold_release_all_acks(struct hold *h); /* the store has closed well */
+/* Answers that promise more than `from` become errors. */
+void hold_fail_acks(struct hold *h, int64_t from, const struct err *why);
+int hold_acks(const struct hold *h);
 
 #endif

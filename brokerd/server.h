@@ -23,6 +23,7 @@ int server_new(struct broker *b, struct server **out, struct err *e) MUST_USE;
 int server_listen(struct server *s, const char *address, int port, int *bound, struct err *e);
 void server_run(struct server *s); /* until server_quit() */
 void server_quit(struct server *s);
+void server_flush(struct server *s); /* what is unsent goes to the kernel */
 void server_close_all(struct server *s); /* connections and listeners */
 void server_free(struct server *s);
 
@@ -46,5 +47,16 @@ void server_on_close(struct server *s, server_closed fn, void *arg);
 struct conn *server_next_conn(struct server *s, struct conn *c);
 int server_conns(const struct server *s);
 struct event_base *server_base(struct server *s);
+
+/* --- for conn --- */
+
+#define SERVER_READ_MAX (256u << 10) /* most that is read of one connection in one turn */
+
+struct broker *server_broker(const struct server *s);
+char *server_read_buf(struct server *s); /* SERVER_READ_MAX * 2 bytes all connections share */
+struct command *server_command(struct server *s);
+/* c wants to write or to close at the end of the turn. */
+void server_dirty(struct server *s, struct conn *c);
+void server_forget(struct server *s, struct conn *c); /* c is closed */
 
 #endif

@@ -12,7 +12,7 @@
 #include "base.h"
 #include "str.h"
 
-enum stat {
+enum stat_what {
 	STAT_PUT, /* messages stored for clients */
 	STAT_PUT_BYTES, /* their records */
 	STAT_PUT_FAILED,
@@ -32,17 +32,17 @@ struct stats;
 
 struct stats *stats_new(void);
 void stats_free(struct stats *s);
-void stats_add(struct stats *s, enum stat what, int64_t n);
-int64_t stats_total(const struct stats *s, enum stat what);
+void stats_add(struct stats *s, enum stat_what what, int64_t n);
+int64_t stats_total(const struct stats *s, enum stat_what what);
 /* Per second over the last `seconds` (at most 600); what is there if the start is nearer. */
-double stats_rate(const struct stats *s, enum stat what, int seconds);
+double stats_rate(const struct stats *s, enum stat_what what, int seconds);
 void stats_tick(struct stats *s); /* each second */
 
 /* Per topic or (topic, group): "TOPIC_PUT_NUMS", "t"; "GROUP_GET_NUMS", "t@g". */
 enum stat_kind { STAT_TOPIC_PUT, STAT_GROUP_GET, STAT_SEND_BACK_OF, STAT_KINDS };
 void stats_key_add(struct stats *s, enum stat_kind k, struct str a, struct str b, int64_t n);
 /* Messages per second over the last minute. */
-double stats_key_rate(const struct stats *s, enum stat_kind k, struct str a, struct str b);
-int64_t stats_key_total(const struct stats *s, enum stat_kind k, struct str a, struct str b);
+double stats_key_rate(struct stats *s, enum stat_kind k, struct str a, struct str b);
+int64_t stats_key_total(struct stats *s, enum stat_kind k, struct str a, struct str b);
 
 #endif

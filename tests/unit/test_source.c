@@ -39,7 +39,7 @@ Test(source, tells_shapes_apart_by_their_keys)
 		struct inventory inv;
 
 		cr_assert(zero(int, test_inventory(&inv, cases[i].text, &e)), "%s", e.msg);
-		cr_expect(zero(int, strcmp(inv.shape, cases[i].shape)));
+		cr_expect(eq(str, (char *)inv.shape, (char *)cases[i].shape));
 		cr_expect(eq(i64, inv.exported_ms, cases[i].exported_ms));
 		cr_assert(eq(sz, inv.n, 2));
 		cr_expect(eq(int, test_found(&inv, "a1")->topic.write_queues, 8));

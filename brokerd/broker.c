@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker is made from the bottom up and taken apart from the top down. Nothing listens before
+ * everything answers. At the end what clients wait for is settled while the store can still say
+ * what is safe: held pulls are answered empty, then the store closes, which syncs, and the answers
+ * that waited for that leave last.
+ */
+#include "brokerd/broker.h"
+
+#include "brokerd/catalog.h"
+#include "brokerd/dispatch.h"
+#include "brokerd/hold.h"
+#include "brokerd/metadb.h"
+#include "brokerd/offsets.h"
+#include "brokerd/rebalance.h"
+#include "brokerd/registry.h"
+#include "brokerd/schedule.h"
+#include "brokerd/server.h"
+#include "brokerd/stats.h"
+#include "brokerd/store/store.h"
+#include "clock.h"
+#include "fsio.h"
+#include "log.h"
+#include "mem.h"
+
+#define LOG_BROKER "broker"
+#define SECOND 1000
+#define VIP_BELOW 2 /* old clients add the VIP port up themselves */
+#define QUEUE_FILE_UNITS 300000
+#define QUEUE_FILE_UNITS_DEV 30000
+#define INDEX_SLOTS 5000000
+#define INDEX_ENTRIES 20000000
+#define INDEX_SLOTS_DEV 100000
+#define INDEX_ENTRIES_DEV 400000
+
+/* --- callbacks --- */
+
+static void on_durable(void *arg)
+{
+	struct broker *b = arg;
+	struct store_stats st;
+	struct err e = ERR_INIT;
+
+	/* Answers leave at the end of the turn; a sync that failed makes errors of them. */
+	store_stats(b->store, &st);
+	if (!st.read_only)
+		return;
+	err_set(&e, TQ_EUNAVAILABLE, "the message may not be on disk: %s", st.reason);
+	hold_fail_acks(b->hold, store_durable(b->store), &e);
+}
+
+static void on_arrival(
+	void *arg, struct str topic, int queue, int64_t queue_off, int64_t tags_code)
+{
+	struct broker *b = arg;
+
+	hold_arrival(b->hold, topic, queue, queue_off, tags_code);
+	if (topic.n == sizeof(SCHEDULE_TOPIC) - 1 && str_is(topic, SCHEDULE_TOPIC))
+		schedule_arrival(b->schedule, queue, tags_code);
+}
+
+static void on_close(void *arg, struct conn *c)
+{
+	struct broker *b = arg;
+
+	registry_conn_closed(b->registry, c);
+}
+
+static bool topic_wanted(void *arg, struct str topic)
+{
+	struct broker *b = arg;
+
+	return catalog_topic(b->catalog, topic) != NULL;
+}
+
+static void each_second(void *arg)
+{
+	struct broker *b = arg;
+
+	stats_tick(b->stats);
+	store_tick(b->store, b->cfg->retention);
+	schedule_flush(b->schedule);
+	offsets_flush(b->offsets);
+}
+
+static void each_10_seconds(void *arg)
+{
+	struct broker *b = arg;
+	int64_t now = clock_wall_ms();
+
+	registry_tick(b->registry, now);
+	rebalance_tick(b->rebalance, now);
+}
+
+/* --- start --- */
+
+static int start_metadata(struct broker *b, struct err *e)
+{
+	const struct config *cfg = b->cfg;
+	char *path = mem_fmt("%s/meta.db", cfg->data);
+	struct metadb_opts mo = { path, server_post, b->server };
+	struct catalog_opts co = {
+		.cluster = cfg->cluster,
+		.broker = cfg->broker,
+		.auto_create_topic = cfg->auto_create_topics,
+		.auto_create_group = cfg->auto_create_groups,
+		.template_queues = (int)cfg->topic_queues,
+		.max_namespaces = (int)cfg->max_namespaces,
+		.max_topics = (int)cfg->max_topics,
+		.max_groups = (int)cfg->max_groups,
+	};
+	int rc;
+
+	(void)((rc = metadb_open(&mo, &b->metadb, e)) ||
+		(rc = catalog_open(b->metadb, &co, &b->catalog, e)) ||
+		(rc = offsets_open(b->metadb, &b->offsets, e)));
+	mem_free(path);
+	return rc;
+}
+
+static void log_recovery(const struct store_recovery *r)
+{
+	if (r->clean)
+		return;
+	log_warn(LOG_BROKER,
+		"not stopped cleanly: looked at %lld records in %lld bytes, cut %lld bytes at "
+		"%lld, left out %lld damaged records, in %lld ms",
+		(long long)r->records, (long long)r->scanned_bytes, (long long)r->cut_bytes,
+		(long long)r->cut_at, (long long)r->quarantined, (long long)r->took_ms);
+}
+
+static int start_store(struct broker *b, struct err *e)
+{
+	const struct config *cfg = b->cfg;
+	struct store_opts so = {
+		.dir = cfg->data,
+		.commitlog_file_bytes = cfg->commitlog_file_size,
+		.queue_file_units = cfg->dev ? QUEUE_FILE_UNITS_DEV : QUEUE_FILE_UNITS,
+		.index_slots = cfg->dev ? INDEX_SLOTS_DEV : INDEX_SLOTS,
+		.index_entries = cfg->dev ? INDEX_ENTRIES_DEV : INDEX_ENTRIES,
+		.flush = (enum store_flush)cfg->flush,
+		.flush_interval_ms = (int)cfg->flush_interval,
+		.host = b->host,
+		.on_durable = on_durable,
+		.on_durable_arg = b,
+		.post = server_post,
+		.loop = b->server,
+	};
+	struct store_recovery found = { 0 };
+	int rc;
+
+	rc = store_open(&so, &b->store, &found, e);
+	if (rc)
+		return rc;
+	log_recovery(&found);
+	store_on_arrival(b->store, on_arrival, b);
+	return 0;
+}
+
+static int start_services(struct broker *b, struct err *e)
+{
+	struct registry_opts ro = { rebalance_notify, b };
+	struct schedule_opts so = {
+		.base = server_base(b->server),
+		.store = b->store,
+		.db = b->metadb,
+		.wanted = topic_wanted,
+		.arg = b,
+	};
+	int rc;
+
+	b->registry = registry_new(&ro);
+	b->rebalance = rebalance_new();
+	b->hold = hold_new(b);
+	server_on_close(b->server, on_close, b);
+	rc = schedule_open(&so, &b->schedule, e);
+	if (!rc)
+		rc = metadb_start(b->metadb, e);
+	if (rc)
+		return rc;
+	schedule_start(b->schedule);
+	server_every(b->server, SECOND, each_second, b);
+	server_every(b->server, 10 * SECOND, each_10_seconds, b);
+	return 0;
+}
+
+/* The broker's port is bound first of all: it is part of the store host of every record. */
+static int bind_broker(struct broker *b, struct err *e)
+{
+	const struct config *cfg = b->cfg;
+	const char *told =
+		cfg->advertised_address[0] ? cfg->advertised_address : cfg->listen_address;
+	int rc, port;
+
+	rc = host_parse(str_of(told), &b->host, e);
+	if (!rc)
+		rc = server_listen(
+			b->server, cfg->listen_address, (int)cfg->broker_port, &port, e);
+	if (rc)
+		return rc;
+	b->host.port = (uint32_t)port;
+	host_text(&b->host, b->address);
+	return 0;
+}
+
+static int bind_others(struct broker *b, struct err *e)
+{
+	const struct config *cfg = b->cfg;
+	int vip = cfg->broker_port > VIP_BELOW ? (int)cfg->broker_port - VIP_BELOW : 0, rc;
+
+	rc = server_listen(b->server, cfg->listen_address, vip, &b->vip_port, e);
+	if (!rc)
+		rc = server_listen(b->server, cfg->listen_address, (int)cfg->nameserver_port,
+			&b->nameserver_port, e);
+	return rc;
+}
+
+int broker_start(struct broker *b, struct config *cfg, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	int rc;
+
+	memset(b, 0, sizeof(*b));
+	b->cfg = cfg;
+	b->start_ms = clock_wall_ms();
+	b->stats = stats_new();
+	b->dispatch = dispatch_new();
+	(void)((rc = fsio_mkdirs(cfg->data, 0750, e)) || (rc = server_new(b, &b->server, e)) ||
+		(rc = bind_broker(b, e)) || (rc = start_metadata(b, e)) ||
+		(rc = start_store(b, e)) || (rc = start_services(b, e)) ||
+		(rc = bind_others(b, e)));
+	if (rc)
+		broker_stop(b, &ignored);
+	return rc;
+}
+
+/* --- run, stop --- */
+
+void broker_run(struct broker *b)
+{
+	server_run(b->server);
+}
+
+void broker_quit(struct broker *b)
+{
+	b->stopping = true;
+	server_quit(b->server);
+}
+
+/* What the sync of store_close() makes true is answered; after a failure nothing is. */
+static int close_store(struct broker *b, struct err *e)
+{
+	struct err lost = ERR_INIT;
+	int rc;
+
+	if (!b->store)
+		return 0;
+	rc = store_close(b->store, e);
+	b->store = NULL;
+	if (!b->hold)
+		return rc;
+	if (rc) {
+		err_set(&lost, TQ_EUNAVAILABLE, "the message may not be on disk: %s", e->msg);
+		hold_fail_acks(b->hold, 0, &lost);
+	}
+	hold_release_all_acks(b->hold);
+	return rc;
+}
+
+int broker_stop(struct broker *b, struct err *e)
+{
+	int rc;
+
+	if (b->schedule)
+		schedule_flush(b->schedule);
+	if (b->offsets)
+		offsets_flush(b->offsets);
+	if (b->hold)
+		hold_drop_pulls(b->hold);
+	if (b->server)
+		server_flush(b->server);
+	rc = close_store(b, e);
+	if (b->server)
+		server_close_all(b->server);
+	metadb_close(b->metadb);
+	schedule_free(b->schedule);
+	offsets_free(b->offsets);
+	hold_free(b->hold);
+	rebalance_free(b->rebalance);
+	registry_free(b->registry);
+	catalog_free(b->catalog);
+	server_free(b->server);
+	dispatch_free(b->dispatch);
+	stats_free(b->stats);
+	return rc;
+}
+
+struct str broker_cluster_id(const struct broker *b)
+{
+	return str_of(catalog_cluster_id(b->catalog));
+}
+
+const char *broker_address(const struct broker *b)
+{
+	return b->address;
+}

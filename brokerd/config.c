@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "brokerd/config.h"
+
+#include "brokerd/store/store.h"
+#include "log.h"
+#include "message.h"
+#include "names.h"
+
+const char *const config_flush_names[] = {
+	[STORE_FLUSH_ASYNC] = "async", [STORE_FLUSH_SYNC] = "sync", NULL
+};
+static const char *const config_log_levels[] = { [LOG_ERROR_] = "error",
+	[LOG_WARN_] = "warn",
+	[LOG_INFO_] = "info",
+	[LOG_DEBUG_] = "debug",
+	NULL };
+static const char *const config_log_formats[] = {
+	[LOG_PLAIN] = "plain", [LOG_LOGFMT] = "logfmt", NULL
+};
+
+#define TEXT(member, absent, flags, doc) CONF_TEXT(struct config, member, absent, flags, doc),
+#define NUMBER(member, absent, min, max, flags, doc) \
+	CONF_NUMBER(struct config, member, absent, min, max, flags, doc),
+#define BYTES(member, absent, min, max, flags, doc) \
+	CONF_BYTES(struct config, member, absent, min, max, flags, doc),
+#define TIME(member, absent, min, max, flags, doc) \
+	CONF_TIME(struct config, member, absent, min, max, flags, doc),
+#define BOOL(member, absent, flags, doc) CONF_BOOL(struct config, member, absent, flags, doc),
+#define CHOICE(member, names, absent, flags, doc) \
+	CONF_CHOICE(struct config, member, names, absent, flags, doc),
+
+const struct conf_key config_keys[] = {
+#include "brokerd/config.def"
+	CONF_END
+};
+
+/* What dev changes, as it would be written. */
+static const struct {
+	const char *key, *value;
+} dev[] = {
+	{ "flush", "async" },
+	{ "commitlog-file-size", "64Mi" },
+	{ "auto-create-topics", "on" },
+	{ "auto-create-groups", "on" },
+	{ "max-namespaces", "0" },
+	{ "max-topics", "0" },
+	{ "max-groups", "0" },
+};
+
+static bool said(const struct conf *c, const char *key)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (!strcmp(c->names[i], key))
+			return c->origins[i] != CONF_FROM_DEFAULT;
+	}
+	return false;
+}
+
+static int settle_dev(struct conf *c, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < ARRAY_LEN(dev); i++) {
+		if (!said(c, dev[i].key))
+			rc = conf_set(c, dev[i].key, dev[i].value, e);
+	}
+	return rc;
+}
+
+static bool is_loopback(const struct host *h)
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return h->v6 ? !memcmp(h->ip, v6, 16) : h->ip[0] == 127;
+}
+
+static bool is_any(const struct host *h)
+{
+	static const uint8_t none[16];
+
+	return !memcmp(h->ip, none, h->v6 ? 16 : 4);
+}
+
+static int check_addresses(const struct config *cfg, struct err *e)
+{
+	struct host listen, advertised;
+	int rc;
+
+	rc = host_parse(str_of(cfg->listen_address), &listen, e);
+	if (rc)
+		return err_wrap(e, "listen-address '%s'", cfg->listen_address);
+	if (!is_loopback(&listen) && !cfg->insecure_listen_without_authentication) {
+		err_set(e, TQ_EPRECOND, "listen-address '%s' can be reached by other machines",
+			cfg->listen_address);
+		err_why(e,
+			"clients are not authenticated yet: whoever connects may do anything");
+		return err_hint(e, "--insecure-listen-without-authentication allows it");
+	}
+	if (!cfg->advertised_address[0]) {
+		if (!is_any(&listen))
+			return 0;
+		err_set(e, TQ_EPRECOND, "listen-address '%s' is no address for clients",
+			cfg->listen_address);
+		return err_hint(e, "say with --advertised-address how they reach this machine");
+	}
+	rc = host_parse(str_of(cfg->advertised_address), &advertised, e);
+	return rc ? err_wrap(e, "advertised-address '%s'", cfg->advertised_address) : 0;
+}
+
+static int check_names(const struct config *cfg, struct err *e)
+{
+	if (names_check_namespace(str_of(cfg->cluster), e))
+		return err_wrap(e, "cluster '%s'", cfg->cluster);
+	if (names_check_topic(str_of(cfg->broker), e))
+		return err_wrap(e, "broker '%s'", cfg->broker);
+	if (strcmp(cfg->cluster, cfg->broker) == 0)
+		return err_set(e, TQ_EPRECOND, "cluster and broker have the same name '%s'",
+			cfg->cluster);
+	return 0;
+}
+
+int config_settle(struct conf *c, struct config *cfg, struct err *e)
+{
+	int rc = cfg->dev ? settle_dev(c, e) : 0;
+
+	if (!rc)
+		rc = check_names(cfg, e);
+	if (!rc)
+		rc = check_addresses(cfg, e);
+	if (!rc && cfg->max_message_size * 2 > cfg->commitlog_file_size)
+		rc = err_set(e, TQ_EPRECOND,
+			"commitlog-file-size must be at least twice max-message-size");
+	return rc;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h_pull: messages to consumers (11). A pull that finds nothing new may wait in hold; what wakes
+ * it is the unit of a message that its filter accepts, or the end of its time. It then runs once
+ * more, and is answered with whatever that finds. Offsets are committed on the first run only:
+ * by the second the client may have committed more.
+ *
+ * A filter is a set of tag hashes. Hits that are none are sorted out by the client, which compares
+ * the tags themselves.
+ */
+#include "brokerd/broker.h"
+#include "brokerd/catalog.h"
+#include "brokerd/dispatch.h"
+#include "brokerd/hold.h"
+#include "brokerd/offsets.h"
+#include "brokerd/registry.h"
+#include "brokerd/stats.h"
+#include "brokerd/store/store.h"
+
+enum pull_flag {
+	PULL_COMMIT = 1,
+	PULL_SUSPEND = 2,
+	PULL_SUBSCRIPTION = 4,
+	PULL_CLASS_FILTER = 8,
+};
+
+struct pull {
+	struct str group, topic, subscription, type;
+	int queue, max, sysflag;
+	int64_t offset, commit_offset, hold_ms, version;
+};
+
+static const struct field pull_fields[] = { FIELD_GROUP("consumerGroup", struct pull, group,
+						    REQUIRED),
+	FIELD_TOPIC("topic", struct pull, topic, REQUIRED),
+	FIELD_I32("queueId", struct pull, queue, REQUIRED),
+	FIELD_I64("queueOffset", struct pull, offset, REQUIRED),
+	FIELD_I32("maxMsgNums", struct pull, max, REQUIRED),
+	FIELD_I32("sysFlag", struct pull, sysflag, REQUIRED),
+	FIELD_I64("commitOffset", struct pull, commit_offset, 0),
+	FIELD_I64("suspendTimeoutMillis", struct pull, hold_ms, 0),
+	FIELD_STR("subscription", struct pull, subscription, 0),
+	FIELD_I64("subVersion", struct pull, version, 0),
+	FIELD_STR("expressionType", struct pull, type, 0), FIELD_END };
+
+/* What a run needs; copied into the parked request when the pull waits. */
+struct reading {
+	struct str group, topic;
+	int queue, max;
+	int64_t offset;
+	bool all;
+	const int32_t *codes;
+	size_t n_codes;
+};
+
+/* --- checks, in Apache's order --- */
+
+static int check_group(struct request *rq, const struct pull *f, const struct group **out)
+{
+	if (catalog_ensure_group(rq->broker->catalog, f->group, out, NULL))
+		return err_set(&rq->err, TQ_ENOGROUP,
+			"subscription group [" STR_FMT "] does not exist", STR_ARG(f->group));
+	if (!(*out)->consume)
+		return err_set(&rq->err, TQ_EDENIED,
+			"subscription group no permission, " STR_FMT, STR_ARG(f->group));
+	return 0;
+}
+
+static int check_topic(struct request *rq, const struct pull *f)
+{
+	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
+
+	if (!t)
+		return err_set(&rq->err, TQ_ENOTOPIC,
+			"topic[" STR_FMT "] not exist, apply first please!", STR_ARG(f->topic));
+	if (!(t->perm & PERM_READ))
+		return err_set(&rq->err, TQ_EDENIED,
+			"the topic[" STR_FMT "] pulling message is forbidden",
+			STR_ARG(f->topic));
+	if (f->queue < 0 || f->queue >= t->read_queues)
+		return err_set(&rq->err, TQ_EINVAL,
+			"queueId[%d] is illegal, topic:[" STR_FMT
+			"] topicConfig.readQueueNums:[%d]",
+			f->queue, STR_ARG(f->topic), t->read_queues);
+	return 0;
+}
+
+static int known_subscription(struct request *rq, const struct pull *f, const struct group *g,
+	const struct subscription **out)
+{
+	struct registry *r = rq->broker->registry;
+	struct consumers members;
+
+	if (!registry_consumers(r, f->group, &members))
+		return err_set(&rq->err, TQ_ENOSUB, "the consumer's group info not exist");
+	if (!g->broadcast && members.model == MODEL_BROADCASTING)
+		return err_set(&rq->err, TQ_EDENIED,
+			"the consumer group[" STR_FMT "] can not consume by broadcast way",
+			STR_ARG(f->group));
+	*out = registry_subscription(r, f->group, f->topic, NULL);
+	if (!*out)
+		return err_set(&rq->err, TQ_ENOSUB, "the consumer's subscription not exist");
+	if ((*out)->version < f->version)
+		return err_set(&rq->err, TQ_ESTALE, "the consumer's subscription not latest");
+	return 0;
+}
+
+static int find_subscription(struct request *rq, const struct pull *f, const struct group *g,
+	const struct subscription **out)
+{
+	struct subscription *own;
+	int rc;
+
+	if (!(f->sysflag & PULL_SUBSCRIPTION))
+		return known_subscription(rq, f, g, out);
+	own = arena_alloc(rq->arena, sizeof(*own));
+	rc = subscription_parse(
+		own, rq->arena, f->topic, f->subscription, f->type, f->version, &rq->err);
+	*out = own;
+	return rc;
+}
+
+static int check(struct request *rq, const struct pull *f, struct reading *rd)
+{
+	const struct subscription *s = NULL;
+	const struct group *g;
+	int rc;
+
+	(void)((rc = check_group(rq, f, &g)) || (rc = check_topic(rq, f)) ||
+		(rc = find_subscription(rq, f, g, &s)));
+	if (rc)
+		return rc;
+	if (s->kind == SUB_SQL)
+		return err_set(&rq->err, TQ_EFAIL,
+			"The broker does not support consumer to filter message by SQL92");
+	rd->all = s->all || f->sysflag & PULL_CLASS_FILTER;
+	rd->codes = s->codes;
+	rd->n_codes = s->n_tags;
+	return 0;
+}
+
+/* --- reading --- */
+
+static bool accepts(const struct reading *rd, int64_t tags_code)
+{
+	if (rd->all)
+		return true;
+	for (size_t i = 0; i < rd->n_codes; i++) {
+		if (rd->codes[i] == (int32_t)tags_code)
+			return true;
+	}
+	return false;
+}
+
+static bool match_unit(void *arg, int64_t tags_code, struct str record)
+{
+	return record.p || accepts(arg, tags_code);
+}
+
+static bool match_arrival(void *arg, int64_t tags_code)
+{
+	return accepts(arg, tags_code);
+}
+
+static const int codes[] = {
+	[STORE_FOUND] = RESP_SUCCESS,
+	[STORE_NO_MATCH] = RESP_PULL_RETRY_IMMEDIATELY,
+	[STORE_REMOVED] = RESP_PULL_RETRY_IMMEDIATELY,
+	[STORE_EMPTY_QUEUE] = RESP_PULL_OFFSET_MOVED,
+	[STORE_TOO_SMALL] = RESP_PULL_OFFSET_MOVED,
+	[STORE_AT_END] = RESP_PULL_NOT_FOUND,
+	[STORE_BEYOND] = RESP_PULL_OFFSET_MOVED,
+	[STORE_HOLE] = RESP_PULL_NOT_FOUND,
+};
+
+static struct store_batch *read_store(struct request *rq, const struct reading *rd, int *code)
+{
+	const struct config *cfg = rq->broker->cfg;
+	struct store_batch *got = arena_alloc(rq->arena, sizeof(*got));
+	struct store_query q = {
+		.topic = rd->topic,
+		.queue = rd->queue,
+		.offset = rd->offset,
+		.max = (int)MIN(MAX(rd->max, 1), cfg->pull_max_messages),
+		.max_bytes = (size_t)cfg->pull_max_bytes,
+		.match = rd->all ? NULL : match_unit,
+		.match_arg = (void *)(uintptr_t)rd,
+	};
+
+	store_read(rq->broker->store, &q, got);
+	*code = codes[got->status];
+	if (got->status == STORE_EMPTY_QUEUE && !rd->offset)
+		*code = RESP_PULL_NOT_FOUND;
+	return got;
+}
+
+static void count(struct request *rq, const struct reading *rd, const struct store_batch *got)
+{
+	struct stats *s = rq->broker->stats;
+
+	if (got->status != STORE_FOUND) {
+		stats_add(s, STAT_GET_MISS, 1);
+		return;
+	}
+	stats_add(s, STAT_GET_FOUND, 1);
+	stats_add(s, STAT_GET, got->n);
+	stats_add(s, STAT_GET_BYTES, (int64_t)got->bytes);
+	stats_key_add(s, STAT_GROUP_GET, rd->topic, rd->group, got->n);
+}
+
+static void answer(
+	struct request *rq, const struct reading *rd, struct store_batch *got, int code)
+{
+	reply_code(rq, code);
+	rq->remark = str_of(store_read_status_name(got->status));
+	reply_str(rq, "suggestWhichBrokerId", STR("0"));
+	reply_i64(rq, "nextBeginOffset", got->next_off);
+	reply_i64(rq, "minOffset", got->min_off);
+	reply_i64(rq, "maxOffset", got->max_off);
+	count(rq, rd, got);
+	if (got->status == STORE_FOUND)
+		reply_batch(rq, got);
+	else
+		store_batch_release(got);
+}
+
+/* --- waiting --- */
+
+static void woken(struct request *rq, void *arg)
+{
+	const struct reading *rd = arg;
+	struct store_batch *got;
+	int code;
+
+	got = read_store(rq, rd, &code);
+	answer(rq, rd, got, code);
+	request_finish(rq, 0);
+}
+
+static struct str keep(struct arena *a, struct str s)
+{
+	return (struct str){ arena_strn(a, s.p, s.n), s.n };
+}
+
+static int wait_for_message(struct request *rq, const struct reading *rd, int64_t ms)
+{
+	struct request *parked = request_park(rq);
+	struct reading *own = arena_alloc(parked->arena, sizeof(*own));
+	int32_t *own_codes = arena_alloc(parked->arena, rd->n_codes * sizeof(*own_codes));
+	struct hold_wait w = {
+		.topic = rd->topic,
+		.queue = rd->queue,
+		.queue_off = rd->offset,
+		.ms = MIN(ms, rq->broker->cfg->max_hold),
+		.match = match_arrival,
+		.wake = woken,
+		.arg = own,
+	};
+
+	*own = *rd;
+	own->group = keep(parked->arena, rd->group);
+	own->topic = keep(parked->arena, rd->topic);
+	own->codes = own_codes;
+	for (size_t i = 0; i < rd->n_codes; i++)
+		own_codes[i] = rd->codes[i];
+	hold_add(rq->broker->hold, parked, &w);
+	return 0;
+}
+
+static int pull_message(struct request *rq, const void *fields)
+{
+	const struct pull *f = fields;
+	struct reading rd = { f->group, f->topic, f->queue, f->max, f->offset, false, NULL, 0 };
+	struct store_batch *got;
+	int rc, code;
+
+	rc = check(rq, f, &rd);
+	if (rc)
+		return rc;
+	if (f->sysflag & PULL_COMMIT && f->commit_offset >= 0) {
+		rc = offsets_set(rq->broker->offsets, f->group, f->topic, f->queue,
+			f->commit_offset, &rq->err);
+		if (rc)
+			return rc;
+	}
+	got = read_store(rq, &rd, &code);
+	if (code == RESP_PULL_NOT_FOUND && f->sysflag & PULL_SUSPEND && f->hold_ms > 0 &&
+		!rq->oneway) {
+		store_batch_release(got);
+		return wait_for_message(rq, &rd, f->hold_ms);
+	}
+	answer(rq, &rd, got, code);
+	return 0;
+}
+
+const struct handler h_pull[] = { { REQ_PULL_MESSAGE, pull_fields, sizeof(struct pull),
+					  pull_message, NEED_SUB },
+	HANDLER_END };

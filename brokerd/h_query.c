@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h_query: single messages, by where they lie (33) or by a key (12). Keys are found by hash;
+ * clients compare the keys themselves, as they do with Apache.
+ */
+#include "brokerd/broker.h"
+#include "brokerd/dispatch.h"
+#include "brokerd/store/store.h"
+
+#define QUERY_MAX 64
+#define UNIQUE_MAX 32
+#define BYTES_MAX (8u << 20) /* of one answer; what is left of a frame takes one more message */
+
+struct view {
+	int64_t offset;
+};
+
+static const struct field view_fields[] = { FIELD_I64("offset", struct view, offset, REQUIRED),
+	FIELD_END };
+
+static void batch_add_slice(struct store_batch *b, const struct store_slice *s)
+{
+	b->slices[b->n++] = *s;
+	b->bytes += s->bytes.n;
+}
+
+static int view_message(struct request *rq, const void *fields)
+{
+	const struct view *f = fields;
+	struct store_batch *b = arena_alloc(rq->arena, sizeof(*b));
+	struct store_slice s;
+
+	if (f->offset < 0 || store_get(rq->broker->store, f->offset, &s, NULL))
+		return err_set(&rq->err, TQ_EFAIL, "can not find message by the offset, %lld",
+			(long long)f->offset);
+	batch_add_slice(b, &s);
+	reply_batch(rq, b);
+	return 0;
+}
+
+struct query {
+	struct str topic, key;
+	int max;
+	int64_t begin_ms, end_ms;
+	bool unique;
+};
+
+static const struct field query_fields[] = { FIELD_TOPIC(
+						     "topic", struct query, topic, REQUIRED),
+	FIELD_STR("key", struct query, key, REQUIRED),
+	FIELD_I32("maxNum", struct query, max, REQUIRED),
+	FIELD_I64("beginTimestamp", struct query, begin_ms, REQUIRED),
+	FIELD_I64("endTimestamp", struct query, end_ms, REQUIRED),
+	FIELD_BOOL("_UNIQUE_KEY_QUERY", struct query, unique, 0), FIELD_END };
+
+static int query_message(struct request *rq, const void *fields)
+{
+	const struct query *f = fields;
+	struct store_batch *b = arena_alloc(rq->arena, sizeof(*b));
+	int64_t phys[QUERY_MAX], last_ms = 0, last_phys = 0;
+	int max = f->unique ? UNIQUE_MAX : MIN(MAX(f->max, 1), QUERY_MAX), n;
+	struct store_slice s;
+
+	n = store_query_key(rq->broker->store, f->topic, f->key, max, f->begin_ms, f->end_ms,
+		phys, &last_ms, &last_phys);
+	for (int i = 0; i < n && b->bytes < BYTES_MAX; i++) {
+		if (!store_get(rq->broker->store, phys[i], &s, NULL))
+			batch_add_slice(b, &s);
+	}
+	reply_i64(rq, "indexLastUpdateTimestamp", last_ms);
+	reply_i64(rq, "indexLastUpdatePhyoffset", last_phys);
+	if (!b->n)
+		return err_set(&rq->err, TQ_ENOTFOUND,
+			"can not find message, maybe time range not correct");
+	reply_batch(rq, b);
+	return 0;
+}
+
+const struct handler h_query[] = { { REQ_VIEW_MESSAGE_BY_ID, view_fields, sizeof(struct view),
+					   view_message, NEED_READ },
+	{ REQ_QUERY_MESSAGE, query_fields, sizeof(struct query), query_message, NEED_READ },
+	HANDLER_END };
