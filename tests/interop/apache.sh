@@ -139,7 +139,7 @@ apache_broker() {
 		enablePropertyFilter=true "$@" >"$APACHE_DIR/$name.conf"
 	apache_java 384m org.apache.rocketmq.broker.BrokerStartup "$APACHE_DIR/$name.out" \
 		-c "$APACHE_DIR/$name.conf"
-	wait_for 60 broker grep -q 'boot success' "$APACHE_DIR/$name.out" || return 1
+	wait_for 60 broker grep -sq 'boot success' "$APACHE_DIR/$name.out" || return 1
 	export APACHE_BROKER=127.0.0.1:$port
 }
 
@@ -154,7 +154,7 @@ apache_start() {
 		>"$APACHE_DIR/namesrv.conf"
 	apache_java 128m org.apache.rocketmq.namesrv.NamesrvStartup "$APACHE_DIR/namesrv.out" \
 		-c "$APACHE_DIR/namesrv.conf"
-	wait_for 30 "name server" grep -q 'boot success' "$APACHE_DIR/namesrv.out" || return 1
+	wait_for 30 "name server" grep -sq 'boot success' "$APACHE_DIR/namesrv.out" || return 1
 	export NAMESRV_ADDR=127.0.0.1:$port
 	apache_broker broker-a "$@"
 }

@@ -16,6 +16,7 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.exception.MQBrokerException;
 import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendCallback;
@@ -24,7 +25,10 @@ import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.protocol.body.ConsumerConnection;
+import org.apache.rocketmq.common.protocol.heartbeat.ConsumeType;
 import org.apache.rocketmq.common.protocol.heartbeat.MessageModel;
+import org.apache.rocketmq.common.protocol.heartbeat.SubscriptionData;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /*
@@ -110,6 +114,7 @@ public class Flow {
 		});
 		step("each message is consumed once, whole", () -> consumedOnce(all));
 		step("a tag filter passes its tags only", () -> tagged(tags));
+		step("members and producers are listed while they are there", this::listed);
 		step("broadcast reaches both members", () -> broadcast(cast1, cast2));
 		step("orderly consumption keeps the order of each key", () -> inOrder(order));
 		step("delay levels 1 and 2 hold a message back for 1 s and 5 s", () -> delayed(all));
@@ -443,6 +448,30 @@ public class Flow {
 						return "no dead letter: " + e;
 					Thread.sleep(300);
 				}
+		} finally {
+			a.shutdown();
+		}
+	}
+
+	private String listed() throws Exception {
+		DefaultMQAdminExt a = admin();
+		try {
+			ConsumerConnection c = a.examineConsumerConnectionInfo(wire("java-tag"));
+			SubscriptionData sub = c.getSubscriptionTable().get(wire("java-work"));
+			if (c.getConnectionSet().size() != 1 || sub == null || !sub.getTagsSet().contains("C"))
+				return "members " + c.getConnectionSet() + ", subscription " + sub;
+			if (c.getConsumeType() != ConsumeType.CONSUME_PASSIVELY || c.getMessageModel() != MessageModel.CLUSTERING)
+				return c.getConsumeType() + ", " + c.getMessageModel();
+			/* A producer is known from its first heartbeat on, up to a second after its first send. */
+			for (int i = 0; i < 50; i++) {
+				try {
+					return a.examineProducerConnectionInfo(wire("java-producer"), wire("java-work"))
+						.getConnectionSet().size() == 1 ? null : "not one producer";
+				} catch (MQBrokerException e) {
+					Thread.sleep(100);
+				}
+			}
+			return "the producer is not listed";
 		} finally {
 			a.shutdown();
 		}

@@ -4,6 +4,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -23,6 +26,7 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
  *	= NAME REGEX		it has this; from now on @NAME@ in a line stands for the first group
  *	~ SECONDS		the next test may fail until that long after it was first tried
  *
+ * Bodies that a command saves under /tmp are put behind its output as "body: TEXT", and removed.
  * A test ends at the next command or name. `mqadmin` itself never says by its exit status whether it
  * succeeded, and reports errors as stack traces, so every test also fails on a line that looks like one.
  * Words are split at blanks; 'single quotes' keep blanks. Environment: @VAR@ when no NAME is known.
@@ -30,6 +34,7 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
 public class Mqadmin {
 	private static final Pattern WORD = Pattern.compile("'([^']*)'|(\\S+)");
 	private static final Pattern NAME = Pattern.compile("@([A-Z_0-9]+)@");
+	private static final Pattern SAVED = Pattern.compile("Message Body Path: +(/tmp/rocketmq/msgbodys/\\S+)");
 	private static final Pattern TRACE = Pattern.compile("(?m)^\\s+at [\\w.$/]+\\(|Exception:|not exist\\.$");
 
 	private final Map<String, String> names = new HashMap<>();
@@ -141,11 +146,30 @@ public class Mqadmin {
 		System.setOut(to);
 		System.setErr(to);
 		try {
+			Commands.forget();
 			MQAdminStartup.main0(words.toArray(new String[0]), null);
 		} finally {
 			System.setOut(out);
 			System.setErr(err);
 		}
-		return text.toString("UTF-8");
+		return bodies(text.toString("UTF-8"));
+	}
+
+	/* Commands keep a closed client once they have run; without them main0 makes new ones. */
+	private static class Commands extends MQAdminStartup {
+		static void forget() {
+			subCommandList.clear();
+		}
+	}
+
+	private static String bodies(String text) throws Exception {
+		StringBuilder b = new StringBuilder(text);
+		for (Matcher m = SAVED.matcher(text); m.find();) {
+			Path file = Paths.get(m.group(1));
+			if (Files.exists(file))
+				b.append("\nbody: ").append(new String(Files.readAllBytes(file), StandardCharsets.UTF_8)).append('\n');
+			Files.deleteIfExists(file);
+		}
+		return b.toString();
 	}
 }
