@@ -1255,6 +1255,17 @@ static void add_system_topic(struct catalog *c, const char *name, int queues, in
 	set_topic(c, &t);
 }
 
+void catalog_set_auto_create(struct catalog *c, bool topics, bool groups)
+{
+	c->opts.auto_create_topic = topics;
+	c->opts.auto_create_group = groups;
+	if (topics)
+		add_system_topic(
+			c, TEMPLATE_TOPIC, c->opts.template_queues, PERM_RW | PERM_INHERIT);
+	else
+		drop_topic(c, STR(TEMPLATE_TOPIC));
+}
+
 static void add_system(struct catalog *c)
 {
 	struct group g = group_defaults();

@@ -25,6 +25,7 @@ struct catalog_opts {
 	bool auto_create_topic, auto_create_group;
 	bool trace_topic; /* RMQ_SYS_TRACE_TOPIC exists from the start */
 	int template_queues; /* of TBW102: upper bound of auto-created ones */
+	bool write_wiped; /* routes say: do not write here (205, 327) */
 	int max_namespaces, max_topics, max_groups; /* 0: no limit; system ones do not count */
 };
 
@@ -34,6 +35,8 @@ int catalog_open(struct metadb *db, const struct catalog_opts *o, struct catalog
 void catalog_free(struct catalog *c);
 struct catalog_opts *catalog_opts(
 	struct catalog *c); /* switches and limits may change at run time */
+/* With TBW102, whose route tells producers that topics are made on first use. */
+void catalog_set_auto_create(struct catalog *c, bool topics, bool groups);
 const char *catalog_cluster_id(const struct catalog *c); /* rocketmq-xxxxxxxxxxxx */
 
 /* NULL: there is none. */
