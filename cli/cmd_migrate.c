@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * migrate: metadata of other clusters into this one. Everything that thinks is in migrate/; here
+ * are the options, the way through it (read, look at the target, plan, run, report) and the
+ * sentences for people. brokerd keeps the tasks itself; for other targets they are in the state
+ * folder, so `list` and `status` look where the current cluster's tasks are.
+ */
+#include "cmd.h"
+
+#include "ctx.h"
+#include "migrate/journal.h"
+#include "migrate/plan.h"
+#include "migrate/report.h"
+#include "migrate/target.h"
+#include "names.h"
+#include "progress.h"
+#include "state.h"
+
+enum target_mode { TARGET_CLUSTER, TARGET_NAMESPACE };
+static const char *const target_modes[] = { "cluster", "namespace", NULL };
+
+struct plan_args {
+	const char *file;
+	int target; /* enum target_mode */
+	int on_conflict;
+	const char *queues, *name;
+	struct strv select, map;
+	bool offline, exit_code, failed;
+};
+
+struct task_args {
+	const char *id;
+	bool failed;
+	const char *state, *reason;
+};
+
+/* One command's way from a file to a plan; released as a whole. */
+struct work {
+	struct inventory inv;
+	struct holdings have;
+	struct plan plan;
+	struct target *target; /* owned; NULL: offline */
+};
+
+static void work_init(struct work *w)
+{
+	*w = (struct work){ 0 };
+	inventory_init(&w->inv);
+	holdings_init(&w->have);
+	plan_init(&w->plan);
+}
+
+static void work_release(struct work *w)
+{
+	plan_release(&w->plan);
+	holdings_release(&w->have);
+	inventory_release(&w->inv);
+	target_free(w->target);
+}
+
+static void say_notes(struct ctx *cx, const struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->n_notes; i++)
+		ctx_warn(cx, "%s", inv->notes[i]);
+}
+
+/* ---- options to a plan ---- */
+
+static int parse_queues(const char *text, int *out, struct err *e)
+{
+	int64_t n = 0;
+	int rc = 0;
+
+	if (!strcmp(text, "scale"))
+		n = QUEUES_SCALE;
+	else if (!strcmp(text, "keep"))
+		n = QUEUES_KEEP;
+	else
+		rc = str_to_i64(str_of(text), 1, 1024, &n, "--queues", e);
+	if (rc) {
+		err_set(e, TQ_EUSAGE, "--queues '%s': expected keep, scale or 1 to 1024", text);
+		return TQ_EUSAGE;
+	}
+	*out = (int)n;
+	return 0;
+}
+
+static int parse_pairs(struct ctx *cx, const struct strv *map, struct mapping *m)
+{
+	struct ns_pair *pairs = arena_alloc(&cx->mem, (map->n + 1) * sizeof(*pairs));
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < map->n; i++)
+		rc = mapping_parse_pair(map->v[i], &cx->mem, &pairs[i], &cx->err);
+	m->pairs = pairs;
+	m->n_pairs = (int)map->n;
+	return rc ? err_wrap(&cx->err, "--map-namespace") : 0;
+}
+
+/* Where names go. A namespace that is merely current must not swallow a whole cluster unasked. */
+static int parse_target(struct ctx *cx, const struct plan_args *a, struct mapping *m)
+{
+	if (a->target == TARGET_CLUSTER)
+		return parse_pairs(cx, &a->map, m);
+	if (!cx->set.namespace || !*cx->set.namespace) {
+		err_set(&cx->err, TQ_EUSAGE, "--target namespace: which one?");
+		return err_hint(&cx->err, "add --namespace NAME");
+	}
+	m->ns = cx->set.namespace;
+	return 0;
+}
+
+static int plan_options(struct ctx *cx, const struct plan_args *a, struct plan_opts *o)
+{
+	int rc;
+
+	*o = (struct plan_opts){ .on_conflict = (enum on_conflict)a->on_conflict };
+	o->select = a->select.n ? (const char *const *)a->select.v : NULL;
+	rc = parse_queues(a->queues, &o->queues, &cx->err);
+	return rc ? rc : parse_target(cx, a, &o->map);
+}
+
+/* Reads, looks, plans. */
+static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
+{
+	struct plan_opts o;
+	int rc = plan_options(cx, a, &o);
+
+	if (!rc)
+		rc = inventory_read(&w->inv, a->file, &cx->err);
+	if (!rc && !a->offline)
+		rc = target_remoting_new(cx->admin, &w->target, &cx->err);
+	if (!rc && !a->offline)
+		rc = target_holdings(w->target, &w->have, &cx->err);
+	if (rc)
+		return rc;
+	say_notes(cx, &w->inv);
+	if (w->inv.masters > 1 && o.queues == QUEUES_SCALE)
+		ctx_note(cx,
+			"queue numbers are sums over %d brokers of the source, spread over %d here",
+			w->inv.masters, w->have.brokers);
+	o.map.wire_names = !a->offline && !w->have.has_namespaces;
+	return plan_build(&w->plan, &w->inv, &o, a->offline ? NULL : &w->have, &cx->err);
+}
+
+/* ---- inspect ---- */
+
+static int migrate_inspect(struct ctx *cx, const void *args)
+{
+	const struct plan_args *a = args;
+	struct plan_opts o = { 0 };
+	struct work w;
+	int rc;
+
+	work_init(&w);
+	rc = inventory_read(&w.inv, a->file, &cx->err);
+	if (!rc)
+		rc = plan_build(&w.plan, &w.inv, &o, NULL, &cx->err);
+	if (!rc)
+		rc = report_inventory(cx->out, &w.inv, &w.plan, &cx->err);
+	work_release(&w);
+	return rc;
+}
+
+/* ---- plan ---- */
+
+static void note_plan(struct ctx *cx, const struct plan *p)
+{
+	struct buf b;
+
+	buf_init(&b, 1024);
+	report_plan_summary(&b, p);
+	ctx_note(cx, "plan%s: %s", p->offline ? " (offline, nothing compared)" : "", b.p);
+	buf_release(&b);
+}
+
+static int migrate_plan(struct ctx *cx, const void *args)
+{
+	const struct plan_args *a = args;
+	struct report_filter f = { .failed_only = a->failed };
+	struct work w;
+	int rc;
+
+	work_init(&w);
+	rc = prepare(cx, a, &w);
+	if (!rc)
+		rc = report_plan(cx->out, &w.plan, &f, &cx->err);
+	if (!rc)
+		note_plan(cx, &w.plan);
+	if (!rc && a->exit_code && plan_writes(&w.plan))
+		rc = err_set(&cx->err, TQ_EDIFFERS, "%d items would be made or changed",
+			plan_writes(&w.plan));
+	work_release(&w);
+	return rc;
+}
+
+/* ---- run ---- */
+
+static void on_progress(void *arg, size_t done, size_t total, size_t failed)
+{
+	progress_show(arg, done, total, failed);
+}
+
+static bool on_stop(void *arg UNUSED)
+{
+	return stop_asked();
+}
+
+/* Where the tasks of the current cluster are. */
+static int open_journal(struct ctx *cx, struct journal *j)
+{
+	const struct cluster *c;
+	const char *dir;
+	int rc = admin_cluster(cx->admin, &c, &cx->err);
+
+	if (rc)
+		return rc;
+	if (c->brokerd) {
+		journal_brokerd(j, cx->admin);
+		return 0;
+	}
+	dir = state_path(&cx->mem, "tasks");
+	if (!dir) {
+		err_set(&cx->err, TQ_EPRECOND, "no folder to keep tasks in");
+		return err_hint(&cx->err, "set HOME or XDG_STATE_HOME");
+	}
+	journal_dir(j, dir);
+	return 0;
+}
+
+static void describe(
+	struct task *t, struct ctx *cx, const struct plan_args *a, const struct work *w)
+{
+	const char *slash = strrchr(a->file, '/');
+
+	t->name =
+		a->name ? a->name : arena_str(&t->mem, slash && slash[1] ? slash + 1 : a->file);
+	t->mode = a->target == TARGET_CLUSTER
+			  ? "cluster"
+			  : arena_fmt(&t->mem, "namespace %s", cx->set.namespace);
+	t->source = a->file;
+	t->target = w->target->description;
+}
+
+/* What became of it, as an exit status; the report has said the rest. */
+static int result(struct ctx *cx, const struct task *t)
+{
+	struct buf b;
+	int rc = 0;
+
+	buf_init(&b, 1024);
+	report_task_summary(&b, t);
+	ctx_done(cx, "task %lld %s: %s", (long long)t->id, task_state_names[t->state], b.p);
+	buf_release(&b);
+	if (t->state == TASK_SOME_FAILED)
+		rc = err_set(&cx->err, TQ_EPARTIAL, "%d of %zu items failed", task_failures(t),
+			t->n);
+	else if (t->state == TASK_ALL_FAILED)
+		rc = err_set(&cx->err, TQ_EFAIL, "all items failed");
+	if (rc)
+		err_hint(&cx->err, "see which and why: tdmqctl migrate status %lld --failed",
+			(long long)t->id);
+	return rc;
+}
+
+static int run_task(struct ctx *cx, const struct plan_args *a, struct work *w)
+{
+	struct report_filter f = { .failed_only = a->failed };
+	struct progress bar = progress_start(cx, "migrate-run");
+	struct task_hooks hooks = { on_progress, on_stop, &bar };
+	struct journal j;
+	struct task t;
+	int rc, shown;
+
+	rc = open_journal(cx, &j);
+	if (rc)
+		return rc;
+	task_init(&t);
+	task_from_plan(&t, &w->plan);
+	describe(&t, cx, a, w);
+	stop_watch();
+	rc = task_run(&t, &w->plan, w->target, &j, &hooks, &cx->err);
+	progress_end(&bar);
+	if (t.id && (!rc || rc == TQ_EINTERRUPTED)) {
+		shown = report_task(cx->out, &t, &f, rc ? NULL : &cx->err);
+		rc = rc ? rc : shown;
+	}
+	if (!rc)
+		rc = result(cx, &t);
+	journal_release(&j);
+	task_release(&t);
+	return rc;
+}
+
+static int migrate_run(struct ctx *cx, const void *args)
+{
+	const struct plan_args *a = args;
+	struct work w;
+	int rc;
+
+	work_init(&w);
+	rc = prepare(cx, a, &w);
+	if (!rc && ctx_dry_run(cx, "%d items would be made or changed", plan_writes(&w.plan))) {
+		struct report_filter f = { .failed_only = a->failed };
+
+		rc = report_plan(cx->out, &w.plan, &f, &cx->err);
+		note_plan(cx, &w.plan);
+	} else if (!rc) {
+		rc = run_task(cx, a, &w);
+	}
+	work_release(&w);
+	return rc;
+}
+
+/* ---- list, status ---- */
+
+static int migrate_list(struct ctx *cx, const void *args UNUSED)
+{
+	struct task *tasks = NULL;
+	struct journal j;
+	size_t n = 0;
+	int rc = open_journal(cx, &j);
+
+	if (!rc)
+		rc = j.ops->list(&j, &cx->mem, &tasks, &n, &cx->err);
+	if (!rc)
+		rc = report_tasks(cx->out, tasks, n, &cx->err);
+	mem_free(tasks);
+	return rc;
+}
+
+static int check_filter(struct ctx *cx, const struct task_args *a)
+{
+	bool known = !a->state;
+
+	for (int i = 0; !known && item_state_names[i]; i++)
+		known = !strcmp(item_state_names[i], a->state);
+	if (!known)
+		return err_set(&cx->err, TQ_EUSAGE, "--state '%s': no such state", a->state);
+	if (a->reason && !reason_from(a->reason))
+		return err_set(&cx->err, TQ_EUSAGE, "--reason '%s': no such reason", a->reason);
+	return 0;
+}
+
+static int migrate_status(struct ctx *cx, const void *args)
+{
+	const struct task_args *a = args;
+	struct report_filter f = { a->failed, a->state, a->reason };
+	struct journal j;
+	struct task t;
+	struct buf b;
+	int64_t id;
+	int rc = check_filter(cx, a);
+
+	if (!rc && str_to_i64(str_of(a->id), 1, INT64_MAX / 2, &id, "task", &cx->err))
+		return err_set(&cx->err, TQ_EUSAGE, "'%s' is not the number of a task", a->id);
+	if (!rc)
+		rc = open_journal(cx, &j);
+	if (rc)
+		return rc;
+	task_init(&t);
+	buf_init(&b, 1024);
+	rc = j.ops->load(&j, id, &t, &cx->err);
+	if (!rc)
+		rc = report_task(cx->out, &t, &f, &cx->err);
+	if (!rc) {
+		report_task_summary(&b, &t);
+		ctx_note(cx, "task %lld '%s' %s: %s", (long long)t.id, t.name ? t.name : "",
+			task_state_names[t.state], b.p);
+	}
+	buf_release(&b);
+	task_release(&t);
+	return rc;
+}
+
+/* ---- the table ---- */
+
+#define PLAN_OPTS \
+	OPT_ENUM(0, "target", struct plan_args, target, target_modes, TARGET_CLUSTER, \
+		"keep each name's namespace, or put all into --namespace"), \
+		OPT_LIST(0, "select", "glob", struct plan_args, select, NAMES_NONE, \
+			"only these names, with or without namespace"), \
+		OPT_KV(0, "map-namespace", struct plan_args, map, \
+			"another name for a namespace of the source"), \
+		OPT_STR_DEFAULT(0, "queues", "keep|scale|n", struct plan_args, queues, \
+			"scale", "queues per broker: as they are, spread, or n"), \
+		OPT_ENUM(0, "on-conflict", struct plan_args, on_conflict, on_conflict_names, \
+			ON_CONFLICT_FAIL, "what exists with other settings"), \
+		OPT_BOOL(0, "failed", struct plan_args, failed, \
+			"show only what is refused, in conflict or failed")
+
+static const struct opt plan_opts[] = {
+	PLAN_OPTS,
+	OPT_BOOL(0, "offline", struct plan_args, offline, "do not look at the target"),
+	OPT_BOOL(0, "exit-code", struct plan_args, exit_code, "exit 20 if there is work to do"),
+	OPT_END,
+};
+
+static const struct opt run_opts[] = {
+	PLAN_OPTS,
+	OPT_STR(0, "name", "text", struct plan_args, name, "what the task is called"),
+	OPT_END,
+};
+
+static const struct opt status_opts[] = {
+	OPT_BOOL(0, "failed", struct task_args, failed, "only items that failed or conflict"),
+	OPT_STR(0, "state", "state", struct task_args, state, "only items in this state"),
+	OPT_STR(0, "reason", "reason", struct task_args, reason, "only items with this reason"),
+	OPT_END,
+};
+
+#define FORMS \
+	"FILE is the rocketmq-metadata-export.json of Apache's export.sh, a metadata.json, " \
+	"topic.json or subscriptionGroup.json of mqadmin exportMetadata, a broker's " \
+	"config/topics.json or subscriptionGroup.json, or a directory with these; what it is " \
+	"shows in its keys, not its name."
+
+const struct cmd cmd_migrate[] = {
+	{ "inspect", "what a metadata file holds",
+		{ ARG_FILE(struct plan_args, file), ARG_END }, NULL, sizeof(struct plan_args),
+		migrate_inspect, CMD_LOCAL, "migrate inspect m.json", FORMS },
+	{ "plan", "what an import would do, item by item, and why",
+		{ ARG_FILE(struct plan_args, file), ARG_END }, plan_opts,
+		sizeof(struct plan_args), migrate_plan, 0,
+		"migrate plan m.json\nmigrate plan m.json --target namespace --namespace shop",
+		FORMS },
+	{ "run", "import a metadata file as a task",
+		{ ARG_FILE(struct plan_args, file), ARG_END }, run_opts,
+		sizeof(struct plan_args), migrate_run, CMD_WRITES, "migrate run m.json",
+		"Namespaces are made first, then topics, then groups, each item on its own. Run "
+		"it again at any time: what is there already is found as existing. A task takes "
+		"1,000 topics and 1,000 groups. Exit status 3 when some items failed." },
+	{ "list", "tasks and how they ended", { ARG_END }, NULL, 0, migrate_list, 0,
+		"migrate list", NULL },
+	{ "status", "a task item by item",
+		{ ARG(ARG_ONE, NAMES_TASK, "TASK", struct task_args, id), ARG_END },
+		status_opts, sizeof(struct task_args), migrate_status, 0,
+		"migrate status 12 --failed", NULL },
+	CMD_END,
+};
