@@ -49,9 +49,17 @@ int json_need_int(
 	const cJSON *o, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e);
 
 /* Building trees: exact 64-bit integers (cJSON's own numbers are doubles). */
-cJSON *json_add_i64(cJSON *o, const char *key, int64_t v);
+cJSON *json_add_i64(cJSON *o, const char *key, int64_t v); /* o may be an array: no key */
 cJSON *json_add_str(
 	cJSON *o, const char *key, struct str s); /* not UTF-8: bytes above 127 become U+FFFD */
+
+enum json_print_flags {
+	JSON_PRETTY = 1, /* indented by two blanks a level */
+	JSON_INT64_TEXT = 2, /* whole numbers beyond 2^53 in quotes */
+};
+
+/* Appends the text of a tree; `level` is how deep its lines are indented already. */
+void json_print(struct buf *b, const cJSON *node, unsigned flags, int level);
 
 /*
  * The writer. Commas are its business; the caller opens and closes.

@@ -103,8 +103,8 @@ int out_object(struct out *o, const struct view *v, const cJSON *item, struct er
 
 /*
  * Row by row, for what does not fit in memory or never ends: out_begin, out_row..., out_end.
- * ndjson, name and csv appear at once; a table after out_flush(), which settles its widths.
- * --sort-by holds everything back until out_end.
+ * Rows leave in blocks; out_flush() sends what is there, for a reader who waits, and settles the
+ * widths of a table. --sort-by and YAML hold everything back until out_end().
  */
 int out_begin(struct out *o, const struct view *v, struct err *e) MUST_USE;
 int out_row(struct out *o, const cJSON *item, struct err *e) MUST_USE; /* copies if it must */
@@ -112,6 +112,9 @@ int out_flush(struct out *o, struct err *e) MUST_USE;
 int out_end(struct out *o, const cJSON *meta, struct err *e) MUST_USE;
 /* Rows that passed the filter so far, and those it held back. */
 size_t out_rows(const struct out *o);
+
+/* Columns that did not fit on the terminal, for a note on stderr; empty if all did. */
+const struct strv *out_dropped(const struct out *o);
 
 /* Text as it is, for what is no table: reports, message bodies. */
 int out_text(struct out *o, struct str text, struct err *e) MUST_USE;
