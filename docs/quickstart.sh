@@ -47,7 +47,7 @@ trap 'exit 130' INT TERM
 # The standard ports when they are free, any others when not.
 ports=
 if (exec 3<>/dev/tcp/127.0.0.1/9876) 2>/dev/null || (exec 3<>/dev/tcp/127.0.0.1/10911) 2>/dev/null; then
-	ports='--nameserver-port=0 --broker-port=0 --vip-port=0'
+	ports='--nameserver-port=0 --broker-port=0'
 fi
 
 say 'Start a broker: one process, name server and broker, on loopback'

@@ -144,7 +144,6 @@ int main(int argc, char **argv)
 		child[n++] = dir;
 		child[n++] = (char *)(uintptr_t) "--nameserver-port=0";
 		child[n++] = (char *)(uintptr_t) "--broker-port=0";
-		child[n++] = (char *)(uintptr_t) "--vip-port=0";
 		for (int k = 4; k < argc; k++)
 			child[n++] = argv[k];
 		child[n] = NULL;

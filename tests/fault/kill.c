@@ -141,8 +141,7 @@ static void start(struct harness *h)
 		close(fds[0]);
 		close(fds[1]);
 		execl(h->program, h->program, "--dev", "--data", h->dir, "--nameserver-port=0",
-			"--broker-port=0", "--vip-port=0", flush, "--log-level=warn",
-			(char *)NULL);
+			"--broker-port=0", flush, "--log-level=warn", (char *)NULL);
 		_exit(127);
 	}
 	close(fds[1]);
