@@ -4,7 +4,8 @@
 #   make             build/tdmqctl, build/brokerd
 #   make quickstart  the tour of README.md, each command shown
 #   make check       unit, wire, command line and fault tests (SAN=address,undefined for sanitizers)
-#   make lint format fuzz bench interop install clean
+#   make fuzz        look for input that breaks a decoder (fuzz-corpus: only replay)
+#   make lint format bench interop install clean
 
 VERSION := 0.1.0
 ifeq ($(origin CC),default)
@@ -78,6 +79,24 @@ $(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/libtdmq.a
 bench-tools: $(patsubst tests/bench/%.c,$(B)/bench-%,$(wildcard tests/bench/*.c))
 bench: all bench-tools
 	tests/bench/run.sh
+
+# One harness per decoder; `fuzz` lets each look for more for FUZZ_SECONDS, `fuzz-corpus` only
+# replays what is known. What they find goes to $(B)-fuzz/found.
+FUZZ_SECONDS ?= 10
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ = $(MAKE) -s -j2 CC=clang B=$(B)-fuzz SAN=fuzzer-no-link,address,undefined \
+	$(FUZZERS:%=$(B)-fuzz/fuzz-%)
+$(B)/fuzz-%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS)
+fuzz-corpus:
+	@$(FUZZ)
+	@for f in $(FUZZERS); do $(B)-fuzz/fuzz-$$f -runs=0 tests/fuzz/corpus/$$f 2>$(B)-fuzz/log || \
+		{ cat $(B)-fuzz/log; exit 1; }; echo "fuzz: $$f: corpus replayed"; done
+fuzz: fuzz-corpus
+	@mkdir -p $(FUZZERS:%=$(B)-fuzz/found/%)
+	@for f in $(FUZZERS); do $(B)-fuzz/fuzz-$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$(B)-fuzz/found/$$f- $(B)-fuzz/found/$$f \
+		tests/fuzz/corpus/$$f || exit; done
 
 # What a command needs is installed only where the command is missing.
 need = $(if $(shell command -v $(1)),,$(2))

@@ -11,7 +11,7 @@
 #include "cmd.h"
 #include "msg.h"
 #include "names.h"
-#include "produce.h"
+#include "producer.h"
 #include "props.h"
 #include "resent.h"
 #include "scan.h"

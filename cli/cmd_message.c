@@ -9,7 +9,7 @@
 #include "fsio.h"
 #include "msg.h"
 #include "names.h"
-#include "produce.h"
+#include "producer.h"
 #include "props.h"
 #include "scan.h"
 #include "when.h"

@@ -78,10 +78,11 @@ static void blanks(struct in *in)
 		in->p++;
 }
 
-/* Skips blanks and takes c if it comes next. */
-static bool took(struct in *in, char c)
+/* Skips blanks and takes c if it comes next; machines write none. */
+static inline bool took(struct in *in, char c)
 {
-	blanks(in);
+	if (UNLIKELY(in->p < in->end && (unsigned char)*in->p <= ' '))
+		blanks(in);
 	if (in->p == in->end || *in->p != c)
 		return false;
 	in->p++;
@@ -89,7 +90,7 @@ static bool took(struct in *in, char c)
 }
 
 /* The first quote or backslash, or end. */
-static char *special(char *p, const char *end)
+static inline char *special(char *p, const char *end)
 {
 	for (; end - p >= 8; p += 8) {
 		uint64_t hit = byte_is(load8(p), '"') | byte_is(load8(p), '\\');
@@ -206,7 +207,7 @@ static bool string_tail(struct in *in, const char *start, struct str *out)
 	return true;
 }
 
-static bool string(struct in *in, struct str *out)
+static inline bool string(struct in *in, struct str *out)
 {
 	char *start = in->p;
 

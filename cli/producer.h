@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * produce: sends messages as a producer does, many in flight, spread over the write queues of a
+ * producer: sends messages as a producer does, many in flight, spread over the write queues of a
  * topic's route.
  *
  *	struct producer *p;
@@ -11,8 +11,8 @@
  *	producer_wait(p);
  *	producer_free(p);
  */
-#ifndef TDMQCTL_PRODUCE_H
-#define TDMQCTL_PRODUCE_H
+#ifndef TDMQCTL_PRODUCER_H
+#define TDMQCTL_PRODUCER_H
 
 #include "ctx.h"
 #include "message.h"

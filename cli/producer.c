@@ -4,7 +4,7 @@
  * window keeps at most IN_FLIGHT requests open over all brokers. A send that failed is not sent
  * again: it may be stored, and the answer says so.
  */
-#include "produce.h"
+#include "producer.h"
 
 #include "clock.h"
 #include "props.h"
