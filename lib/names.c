@@ -123,6 +123,12 @@ bool names_is_system_topic(struct str topic)
 	return find(topics, ARRAY_LEN(topics), topic);
 }
 
+/* The prefixes stand behind the names. */
+const char *names_system_topic_at(size_t i)
+{
+	return i < ARRAY_LEN(topics) && !topics[i].prefix ? topics[i].name : NULL;
+}
+
 bool names_is_system_group(struct str group)
 {
 	return find(groups, ARRAY_LEN(groups), group);

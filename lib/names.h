@@ -33,6 +33,8 @@ bool names_is_dlq(struct str topic);
 struct str names_group_of(struct str topic);
 /* TBW102, SCHEDULE_TOPIC_XXXX, RMQ_SYS_..., rmq_sys_...; cluster and broker names are not known here. */
 bool names_is_system_topic(struct str topic);
+/* System topics that have a fixed name, i from 0; NULL behind the last. */
+const char *names_system_topic_at(size_t i);
 /* TOOLS_CONSUMER, CID_ONSAPI_..., CID_RMQ_SYS_..., CLIENT_INNER_PRODUCER ... */
 bool names_is_system_group(struct str group);
 /* System topics a client must not send to. */
