@@ -86,7 +86,7 @@ static void each_second(void *arg)
 static void each_10_seconds(void *arg)
 {
 	struct broker *b = arg;
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_mono_ms();
 
 	registry_tick(b->registry, now);
 	rebalance_tick(b->rebalance, now);
