@@ -4,12 +4,13 @@
 
 #include "json.h"
 
-#define EXACT 0x1p53
+#define EXACT (1LL << 53) /* what a double counts to */
 
 static void add_number(struct buf *b, double d, unsigned flags)
 {
 	bool whole = d == floor(d) && fabs(d) < 0x1p63;
-	const char *quote = whole && flags & JSON_INT64_TEXT && fabs(d) > EXACT ? "\"" : "";
+	const char *quote =
+		whole && flags & JSON_INT64_TEXT && fabs(d) > (double)EXACT ? "\"" : "";
 	struct jw w = jw_init(b);
 
 	if (!whole) {
@@ -25,7 +26,7 @@ static void add_raw(struct buf *b, const cJSON *node, unsigned flags)
 {
 	int64_t v;
 	bool quoted =
-		flags & JSON_INT64_TEXT && json_node_int(node, &v) && fabs((double)v) > EXACT;
+		flags & JSON_INT64_TEXT && json_node_int(node, &v) && (v > EXACT || v < -EXACT);
 
 	buf_addf(b, quoted ? "\"%s\"" : "%s", node->valuestring ? node->valuestring : "null");
 }
