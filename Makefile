@@ -136,6 +136,10 @@ KILLS ?= 25
 check-fault: all $(B)/fault-kill
 	@$(TAP) fault tests/fault/run.sh $(KILLS)
 
+# Real clients and servers, skipped with a reason where their language is not installed.
+interop: all
+	@$(TAP) interop tests/interop/run.sh
+
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 lint: man
 	clang-format --dry-run -Werror $(FORMATTED)

@@ -180,7 +180,7 @@ pid_gone() {
 java_run() {
 	local home=${INTEROP_HOME:-$INTEROP_BUILD/home}
 	apache_home "$home"
-	ROCKETMQ_HOME=$home java "${JAVA_OPEN[@]}" "${JAVA_SMALL[@]}" -Xmx256m -Duser.home="$home" \
+	ROCKETMQ_HOME=$home timeout 300 java "${JAVA_OPEN[@]}" "${JAVA_SMALL[@]}" -Xmx256m -Duser.home="$home" \
 		-Drocketmq.client.logLevel=WARN -Dlogback.configurationFile="$home/conf/logback_tools.xml" \
 		-Dfile.encoding=UTF-8 -cp "$JAVA_LIB/classes:$JAVA_LIB/client/*" "$@"
 }

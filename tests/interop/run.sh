@@ -1,0 +1,315 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Real clients against brokerd, and tdmqctl against real servers.
+#
+#	tests/interop/run.sh [brokerd] [apache] [prove]
+#
+#	brokerd		Java, Go and Node clients and mqadmin against build/brokerd
+#	apache		tdmqctl against Apache's name server and broker
+#	prove		the same clients against Apache: do the tests themselves tell the truth?
+#
+# Without an argument: brokerd and apache. Prints TAP without numbers; the last line counts it. Needs, besides the
+# build: openjdk-17-jdk-headless maven, golang, nodejs npm; what is absent is skipped with a reason. Jars, modules and
+# packages are fetched through mvn, go and npm into build/interop. KEEP=1 keeps what the servers left.
+
+set -u
+# shellcheck source-path=SCRIPTDIR source=apache.sh
+. "$(dirname "$0")/apache.sh"
+BIN=${B:-$INTEROP/../../build}
+BIN=$(cd "$BIN" && pwd)
+WORK=$(mktemp -d "$INTEROP_BUILD/run.XXXXXX")
+RESULTS=$WORK/results
+: >"$RESULTS"
+BROKERD_PID=
+export INTEROP_HOME=$WORK/home EXPORT_DIR=$WORK/export
+export XDG_CONFIG_HOME=$WORK/xdg XDG_STATE_HOME=$WORK/xdg
+
+cleanup() {
+	brokerd_stop
+	apache_stop
+	if [ -n "${KEEP:-}" ]; then echo "# kept: $WORK"; else rm -rf "$WORK"; fi
+}
+trap cleanup EXIT
+
+say() { tee -a "$RESULTS"; }
+ok() { echo "ok $1" | say; }
+not_ok() { printf 'not ok %s\n# %s\n' "$1" "$2" | say; }
+skip() { echo "ok $1 # skip $2" | say; }
+
+# expect NAME REGEX COMMAND...: the command succeeds, and a line of its output matches.
+expect() {
+	expect_exit 0 "$@"
+}
+
+# expect_exit STATUS NAME REGEX COMMAND...: as expect, for a command that should end otherwise.
+expect_exit() {
+	local status=$1 name=$2 regex=$3 rc
+	shift 3
+	timeout 60 "$@" >"$WORK/out" 2>&1 </dev/null
+	rc=$?
+	if [ $rc -ne "$status" ]; then
+		not_ok "$name" "exit status $rc, not $status: $*"
+	elif ! grep -Eq -- "$regex" "$WORK/out"; then
+		not_ok "$name" "no line matches '$regex': $*"
+	else
+		ok "$name"
+		return 0
+	fi
+	sed 's/^/#   /' "$WORK/out" | head -20
+	return 1
+}
+
+# ---- what is needed
+
+fetch() {
+	JAVA_WHY=$(java_missing) || JAVA_WHY=
+	[ -n "$JAVA_WHY" ] || apache_fetch || JAVA_WHY="the jars cannot be fetched"
+	GO_WHY=
+	if ! command -v go >/dev/null; then
+		GO_WHY="no go (Debian: golang)"
+	else
+		(cd "$INTEROP/go" && go build -o "$INTEROP_BUILD/goflow" .) >&2 ||
+			GO_WHY="the modules cannot be fetched"
+	fi
+	NODE_WHY=
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+		NODE_WHY="no node and npm (Debian: nodejs npm)"
+	elif [ ! -e "$INTEROP_BUILD/node/.done" ] || [ "$INTEROP/node/package.json" -nt "$INTEROP_BUILD/node/.done" ]; then
+		mkdir -p "$INTEROP_BUILD/node"
+		cp "$INTEROP/node/package.json" "$INTEROP_BUILD/node/"
+		if (cd "$INTEROP_BUILD/node" && npm install --no-package-lock --no-audit --no-fund --silent) >&2; then
+			touch "$INTEROP_BUILD/node/.done"
+		else
+			NODE_WHY="the packages cannot be fetched"
+		fi
+	fi
+}
+
+# ---- brokerd
+
+brokerd_start() {
+	"$BIN/brokerd" --dev --data "$WORK/brokerd" --nameserver-port 0 --broker-port 0 \
+		>"$WORK/brokerd.out" 2>"$WORK/brokerd.log" &
+	BROKERD_PID=$!
+	wait_for 10 "ready line of brokerd" grep -sq '^brokerd ready: ' "$WORK/brokerd.out" || {
+		not_ok "brokerd: starts" "$(tail -3 "$WORK/brokerd.log" | tr '\n' ' ')"
+		return 1
+	}
+	NAMESRV_ADDR=$(sed -n 's/^brokerd ready: nameserver \([^ ]*\) .*/\1/p' "$WORK/brokerd.out")
+	export NAMESRV_ADDR
+	ok "brokerd: starts"
+}
+
+brokerd_stop() {
+	[ -n "$BROKERD_PID" ] || return 0
+	kill "$BROKERD_PID" 2>/dev/null
+	wait_for 5 "end of brokerd" pid_gone "$BROKERD_PID" || kill -9 "$BROKERD_PID" 2>/dev/null
+	wait "$BROKERD_PID" 2>/dev/null
+	BROKERD_RC=$?
+	BROKERD_PID=
+}
+
+# ---- clients
+
+# The topics and groups that the programs expect, in the default namespace and in shop.
+make_resources() {
+	local space lang name cluster
+	cluster=$(printf 'clusterList\n' | mqadmin | awk '$3 == "0" { print $1; exit }')
+	for space in '' shop%; do
+		for lang in java go node; do
+			for name in work order fail; do
+				echo "updateTopic -c $cluster -t $space$lang-$name -r 4 -w 4"
+			done
+			for name in all tag order fail cast; do
+				echo "updateSubGroup -c $cluster -g $space$lang-$name -d true -s true -r 16"
+			done
+		done
+	done | mqadmin >"$WORK/resources.out"
+	! grep -q Exception "$WORK/resources.out" || {
+		not_ok "$1: topics and groups are created with mqadmin" "$(grep -m1 'CODE\|Exception' "$WORK/resources.out")"
+		return 1
+	}
+	ok "$1: topics and groups are created with mqadmin"
+}
+
+# client OUT COMMAND...: in the background; its output is shown when all are done.
+client() {
+	local out=$1
+	shift
+	{ "$@" >"$out" 2>"$out.err" || echo "# exit status $? of $1" >>"$out"; } &
+	CLIENTS+=($!)
+	OUTPUTS+=("$out")
+}
+
+# One language in both namespaces, or the reason why not. The JVM of the second speaks binary headers.
+clients() { # AGAINST
+	local out pid
+	CLIENTS=() OUTPUTS=()
+	if [ -n "$JAVA_WHY" ]; then
+		skip "$1: java" "$JAVA_WHY"
+	else
+		client "$WORK/java" java_run Flow "$NAMESRV_ADDR" ''
+		client "$WORK/java-shop" java_run -Drocketmq.serialize.type=ROCKETMQ Flow "$NAMESRV_ADDR" shop
+	fi
+	if [ -n "$GO_WHY" ]; then
+		skip "$1: go" "$GO_WHY"
+	else
+		client "$WORK/go" timeout 150 "$INTEROP_BUILD/goflow" "$NAMESRV_ADDR" ''
+		client "$WORK/go-shop" timeout 150 "$INTEROP_BUILD/goflow" "$NAMESRV_ADDR" shop
+	fi
+	if [ -n "$NODE_WHY" ]; then
+		skip "$1: node" "$NODE_WHY"
+	else
+		export NODE_PATH=$INTEROP_BUILD/node/node_modules
+		client "$WORK/node" timeout 150 node "$INTEROP/node/flow.js" "$NAMESRV_ADDR" ''
+		client "$WORK/node-shop" timeout 150 node "$INTEROP/node/flow.js" "$NAMESRV_ADDR" shop
+	fi
+	for pid in "${CLIENTS[@]}"; do wait "$pid"; done
+	for out in "${OUTPUTS[@]}"; do
+		sed -E "s/^(ok|not ok) /\1 $1: /" "$out" | say
+		grep -Eq '^(ok|not ok) ' "$out" || {
+			not_ok "$1: $(basename "$out") runs" "it said nothing"
+			head -20 "$out.err" | sed 's/^/#   /'
+		}
+	done
+}
+
+dead_letter() { # OUTPUT
+	sed -n 's/^# dead letter //p' "$1" 2>/dev/null
+}
+
+# Go and Node cannot look into a dead letter topic themselves.
+dead_letters() { # AGAINST
+	local lang space key
+	for lang in go node; do
+		for space in '' shop; do
+			key=$(dead_letter "$WORK/$lang${space:+-$space}")
+			[ -z "$key" ] || printf '%s\n' '~ 15' "# $lang${space:+, namespace $space}: the refused message is a dead letter" \
+				"queryMsgByKey -t %DLQ%${space:+$space%}$lang-fail -k $key" "+ ^[0-9A-Fa-f]{32,56} +\d"
+		done
+	done | mqadmin | sed -E "s/^(ok|not ok) mqadmin: /\1 $1: /" | say
+}
+
+mqadmin_commands() { # AGAINST
+	mqadmin <"$INTEROP/mqadmin.txt" | sed -E "s/^(ok|not ok) /\1 $1: /" | say
+}
+
+# A dead letter that tdmqctl sends again reaches its consumer under its own topic.
+resend() { # AGAINST
+	local space key
+	for space in '' shop; do
+		key=$(dead_letter "$WORK/java${space:+-$space}")
+		[ -n "$key" ] || continue
+		expect "$1: tdmqctl resends a dead letter${space:+ of namespace $space}" . \
+			"$BIN/tdmqctl" -s "$NAMESRV_ADDR" -N "$space" dlq resend java-fail --all --yes &&
+			client_now "$1" Flow "$NAMESRV_ADDR" "$space" redelivered "$key"
+	done
+}
+
+client_now() { # AGAINST CLASS ARGS...
+	local against=$1
+	shift
+	java_run "$@" 2>"$WORK/now.err" | sed -E "s/^(ok|not ok) /\1 $against: /" | say
+}
+
+against_clients() { # AGAINST
+	[ -n "$JAVA_WHY" ] || make_resources "$1" || return
+	clients "$1"
+	if [ -n "$JAVA_WHY" ]; then
+		skip "$1: mqadmin" "$JAVA_WHY"
+	else
+		dead_letters "$1"
+		mqadmin_commands "$1"
+		[ "$1" != brokerd ] || resend "$1"
+	fi
+}
+
+against_brokerd() {
+	brokerd_start || return
+	against_clients brokerd
+	[ ! -e "$EXPORT_DIR/metadata.json" ] ||
+		expect "brokerd: tdmqctl reads what mqadmin exported from it" 'java-work|namespace' \
+			"$BIN/tdmqctl" migrate inspect "$EXPORT_DIR/metadata.json"
+	brokerd_stop
+	if [ "$BROKERD_RC" = 0 ]; then
+		ok "brokerd: stops cleanly"
+	else
+		not_ok "brokerd: stops cleanly" "status $BROKERD_RC: $(tail -3 "$WORK/brokerd.log" | tr '\n' ' ')"
+	fi
+}
+
+# ---- tdmqctl against the real servers
+
+ctl() { # NAME REGEX ARGS...
+	local name=$1 regex=$2
+	shift 2
+	expect "apache: tdmqctl $name" "$regex" "$BIN/tdmqctl" -s "$NAMESRV_ADDR" "$@"
+}
+
+against_apache() {
+	local data=$INTEROP/../data/apache/shop/rocketmq-metadata-export.json id
+	ctl 'lists the cluster' 'DefaultCluster' cluster list
+	ctl 'describes the cluster' 'broker-a' cluster describe
+	ctl 'lists the brokers' "broker-a.*$APACHE_BROKER" broker list
+	ctl 'reads the broker figures' 'V4_9|putTps|bootTimestamp' broker stats broker-a
+	ctl 'creates a topic' '' topic create orders -N shop --queues 4
+	ctl 'lists the topic in its namespace' '^orders$' topic list -N shop -o name
+	ctl 'describes the topic' '4' topic describe orders -N shop
+	ctl 'changes the topic' '' topic update orders -N shop --queues 6
+	ctl 'creates a group' '' group create pay-svc -N shop --retry-max 3
+	ctl 'lists the group' '^pay-svc$' group list -N shop -o name
+	java_run Fail "$NAMESRV_ADDR" shop:orders:pay-svc:3 >"$WORK/fail.out" || not_ok 'apache: a client refuses' "$(cat "$WORK/fail.out")"
+	ctl 'sends' '' message send orders -N shop --body 'from tdmqctl' --key ctl-1 --tag tagged
+	ctl 'finds a message by key' 'ctl-1' message query orders -N shop --key ctl-1
+	id=$("$BIN/tdmqctl" -s "$NAMESRV_ADDR" message query orders -N shop --key ctl-1 -o name 2>/dev/null | head -1)
+	ctl 'shows a message by id' 'from tdmqctl' message get "$id" --topic orders -N shop
+	ctl 'finds messages of the last hour' 'refused-2' message query orders -N shop --since 1h
+	ctl 'counts the lag' '(^|[^0-9])1([^0-9]|$)' group lag pay-svc -N shop
+	ctl 'reads offsets' 'orders' offset get pay-svc -N shop
+	ctl 'lists dead letters' 'pay-svc.*3' dlq list -N shop
+	ctl 'queries dead letters' 'refused-1' dlq query pay-svc -N shop
+	ctl 'resends dead letters' '' dlq resend pay-svc -N shop --all --yes
+	ctl 'inspects a real export' 'logistics' migrate inspect "$data"
+	ctl 'plans an import' 'audit-log' migrate plan "$data"
+	ctl 'imports' '' migrate run "$data"
+	ctl 'imported the topics' '^parcels$' topic list -N logistics -o name
+	ctl 'imported the groups' '^tracker$' group list -N logistics -o name
+	ctl 'finds all there on a second run' '[Ee]xists' migrate run "$data"
+	ctl 'deletes a topic' '' topic delete orders -N shop --yes
+	ctl 'deletes a group' '' group delete pay-svc -N shop --yes
+	printf '%s\n' "# what tdmqctl imported is there" topicList '+ ^logistics%parcels$' '+ ^legacy_orders$' '- ^shop%orders$' |
+		mqadmin | sed -E 's/^(ok|not ok) mqadmin: /\1 apache: mqadmin: /' | say
+}
+
+[ $# -gt 0 ] || set -- brokerd apache
+fetch
+for part; do
+	case $part in
+	brokerd)
+		against_brokerd
+		;;
+	apache | prove)
+		if [ -n "$JAVA_WHY" ]; then
+			skip "$part" "$JAVA_WHY"
+		elif ! apache_start "$WORK/apache"; then
+			not_ok "$part: the servers start" "see $WORK/apache"
+		elif [ "$part" = apache ]; then
+			against_apache
+		else
+			against_clients prove
+		fi
+		apache_stop
+		rm -rf "$WORK/apache"
+		;;
+	*)
+		die "no part '$part'"
+		;;
+	esac
+done
+
+skipped=$(grep -c '^ok .*# skip' "$RESULTS")
+passed=$(($(grep -c '^ok ' "$RESULTS") - skipped))
+failed=$(grep -c '^not ok ' "$RESULTS")
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
