@@ -32,11 +32,18 @@ enum store_flush { STORE_FLUSH_ASYNC, STORE_FLUSH_SYNC };
 struct store_opts {
 	const char *dir;
 	int64_t commitlog_file_bytes; /* for a new store; an existing one keeps its own */
-	int64_t queue_file_units;     /* likewise */
+	int64_t queue_file_units; /* likewise */
 	int index_slots, index_entries;
 	enum store_flush flush;
 	int flush_interval_ms; /* async */
-	struct host host;      /* store host of the records */
+	struct host host; /* store host of the records */
+	/*
+	 * Tags code of the unit of a record that recovery meets: what the caller of store_append()
+	 * gave for it. NULL: the hash of its TAGS.
+	 */
+	int64_t (*tags_code)(const struct message *m);
+	/* No helper threads: syncs and index run inside the calls (tests, offline tools). */
+	bool inline_io;
 	/* Called on the loop thread when the durable watermark moved or a flush failed. */
 	void (*on_durable)(void *arg);
 	void *on_durable_arg;
@@ -49,7 +56,8 @@ struct store_opts {
 struct store_recovery {
 	bool clean; /* stopped cleanly before */
 	int64_t scanned_bytes, records, cut_bytes, cut_at;
-	int64_t quarantined; /* damaged records below the synced watermark, skipped */
+	int64_t quarantined; /* damaged places below the synced watermark, skipped */
+	bool rebuilt; /* queue entries were made again from the whole log */
 	int64_t took_ms;
 };
 
@@ -78,32 +86,33 @@ struct store_put {
 	int64_t tags_code;
 	bool keep_store_host;
 };
-int store_append(struct store *s, const struct store_put *p, struct store_at *at, struct err *e);
+int store_append(
+	struct store *s, const struct store_put *p, struct store_at *at, struct err *e);
 /* n records into one queue, consecutive, all in one file; at[n]. */
-int store_append_batch(struct store *s, const struct store_put *p, size_t n, struct store_at *at,
-	struct err *e);
+int store_append_batch(struct store *s, const struct store_put *p, size_t n,
+	struct store_at *at, struct err *e);
 /* Writes what this turn appended. On failure none of it may be acknowledged. */
 int store_commit(struct store *s, struct err *e);
 bool store_dirty(const struct store *s); /* something waits for store_commit */
 
 int64_t store_appended(const struct store *s); /* commit log end after the last store_commit */
-int64_t store_durable(const struct store *s);  /* synced up to here */
+int64_t store_durable(const struct store *s); /* synced up to here */
 int64_t store_min_phys(const struct store *s);
 
 /* Called from store_commit() for each new unit, in order: wakes parked pulls. */
-typedef void (*store_arrival)(void *arg, struct str topic, int queue, int64_t queue_off,
-	int64_t tags_code);
+typedef void (*store_arrival)(
+	void *arg, struct str topic, int queue, int64_t queue_off, int64_t tags_code);
 void store_on_arrival(struct store *s, store_arrival fn, void *arg);
 
 enum store_read_status {
-	STORE_FOUND,		  /* pull answer 0 */
-	STORE_NO_MATCH,		  /* 20: all filtered */
-	STORE_REMOVED,		  /* 20: the log is gone for them */
-	STORE_EMPTY_QUEUE,	  /* max is 0: 19 at offset 0, else 21 */
-	STORE_TOO_SMALL,	  /* 21 */
-	STORE_AT_END,		  /* 19 */
-	STORE_BEYOND,		  /* 21 */
-	STORE_HOLE,		  /* 19 */
+	STORE_FOUND, /* pull answer 0 */
+	STORE_NO_MATCH, /* 20: all filtered */
+	STORE_REMOVED, /* 20: the log is gone for them */
+	STORE_EMPTY_QUEUE, /* max is 0: 19 at offset 0, else 21 */
+	STORE_TOO_SMALL, /* 21 */
+	STORE_AT_END, /* 19 */
+	STORE_BEYOND, /* 21 */
+	STORE_HOLE, /* 19 */
 };
 const char *store_read_status_name(enum store_read_status st); /* "FOUND", Apache's names */
 
@@ -127,8 +136,8 @@ struct store_query {
 	struct str topic;
 	int queue;
 	int64_t offset;
-	int max;	      /* messages */
-	size_t max_bytes;     /* at least one message always fits */
+	int max; /* messages */
+	size_t max_bytes; /* at least one message always fits */
 	/* May be NULL. On the unit alone (record STR_NONE), then on the whole record. */
 	bool (*match)(void *arg, int64_t tags_code, struct str record);
 	void *match_arg;
@@ -137,7 +146,8 @@ void store_read(struct store *s, const struct store_query *q, struct store_batch
 void store_batch_release(struct store_batch *b); /* unrefs the slices that are still there */
 
 /* Bounds of a queue; 0, 0 for one that is not there. */
-void store_queue_bounds(struct store *s, struct str topic, int queue, int64_t *min, int64_t *max);
+void store_queue_bounds(
+	struct store *s, struct str topic, int queue, int64_t *min, int64_t *max);
 /* Store time of the message at a queue offset; -1 if there is none. */
 int64_t store_time_at(struct store *s, struct str topic, int queue, int64_t queue_off);
 /* First message stored at or after ms, as Apache's search by time rounds (nearest neighbour). */
@@ -148,8 +158,9 @@ int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct
 bool store_unit(struct store *s, struct str topic, int queue, int64_t queue_off, int64_t *phys,
 	uint32_t *size, int64_t *tags_code);
 /* By key or unique id; hits sorted by offset. Keys are not compared, as Apache. Returns the count. */
-int store_query_key(struct store *s, struct str topic, struct str key, int max, int64_t begin_ms,
-	int64_t end_ms, int64_t *phys, int64_t *index_last_ms, int64_t *index_last_phys);
+int store_query_key(struct store *s, struct str topic, struct str key, int max,
+	int64_t begin_ms, int64_t end_ms, int64_t *phys, int64_t *index_last_ms,
+	int64_t *index_last_phys);
 
 /* Forgets the queues of a topic (files removed on a helper thread); records stay until retention. */
 int store_delete_topic(struct store *s, struct str topic, struct err *e);
@@ -163,7 +174,7 @@ struct store_stats {
 	char reason[200]; /* of read_only */
 };
 void store_stats(struct store *s, struct store_stats *out);
-/* Housekeeping on a timer (each second): retention, checkpoint, disk state. */
+/* Housekeeping on a timer (each second): retention, checkpoint, disk state. retention_ms < 0: for ever. */
 void store_tick(struct store *s, int64_t retention_ms);
 
 #endif

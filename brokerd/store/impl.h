@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * impl: struct store, shared by store.c, recovery.c and retention.c and by nobody else. The loop
+ * owns it; what helper threads touch are the parts that say so (index, flush, work, the list of
+ * commit log files).
+ */
+#ifndef TDMQ_STORE_IMPL_H
+#define TDMQ_STORE_IMPL_H
+
+#include "brokerd/store/checkpoint.h"
+#include "brokerd/store/commitlog.h"
+#include "brokerd/store/consumequeue.h"
+#include "brokerd/store/flush.h"
+#include "brokerd/store/index.h"
+#include "brokerd/store/store.h"
+#include "brokerd/store/work.h"
+
+struct pending {
+	struct queue *q;
+	int64_t off;
+	struct cq_unit unit;
+};
+
+struct store {
+	struct store_opts o;
+	char *dir; /* owned */
+	int lock_fd;
+	struct commitlog log;
+	struct cq cq;
+	struct index index;
+	struct flush flush;
+	struct work work;
+	struct checkpoint ckpt;
+	struct notice *notice;
+	_Atomic bool indexing; /* an index job is on its way */
+
+	struct pending *pending; /* owned: units of this turn */
+	size_t n_pending, cap_pending;
+	bool dirty;
+	int64_t turn_ms; /* store time of this turn's records, 0 outside */
+	int64_t last_ms; /* store time of the newest record */
+	store_arrival arrival;
+	void *arrival_arg;
+
+	bool read_only;
+	char reason[200];
+	bool disk_full;
+	int64_t disk_retry_ms;
+	double disk_ratio;
+	int64_t disk_total, disk_free;
+
+	int64_t crc_below; /* records not written or verified by this process */
+	int64_t damaged; /* of them, found bad by readers */
+
+	struct synced synced; /* as last written */
+	struct times times;
+	struct checkpoint_job *job; /* owned while it runs */
+	int64_t checkpoint_at_ms, retention_at_ms;
+	int checkpoints;
+	int64_t expired_min; /* queues and index were cleaned for this beginning of the log */
+};
+
+/* Why nothing can be appended, as an error; 0 if all is well. */
+int store_check_writable(struct store *s, struct err *e);
+void store_set_read_only(struct store *s, const char *reason);
+/* What a directory below consumequeue/ may be called. */
+bool store_topic_is_safe(struct str topic);
+void store_index_soon(struct store *s);
+
+/* recovery.c: finds the end of the log and makes the queues agree with it. */
+int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_recovery *found,
+	struct err *e) MUST_USE;
+
+/* retention.c */
+void retention_tick(struct store *s, int64_t now_ms, int64_t retention_ms);
+void retention_look_at_disk(struct store *s);
+/* Starts or finishes a checkpoint; `now` waits for it. */
+int retention_checkpoint(struct store *s, bool now, bool with_index, struct err *e);
+/* The digest on record, or about to be, counted queues that are gone now. */
+void retention_forget_digest(struct store *s);
+void retention_release(struct store *s); /* after the helper thread has ended */
+/* Removes a directory and all in it, on the helper thread. Takes path. */
+void retention_remove_tree(struct store *s, char *path);
+
+#endif

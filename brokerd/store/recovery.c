@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is true after a start. Three numbers of earlier runs help, all of them cautious:
+ *
+ *	0 ....... queued ............ watermark ........ end of file
+ *	  queues       read again:         synced below:    above: a torn
+ *	  are right    queues follow       damage is bit    tail is cut
+ *	               the log             rot: skipped
+ *
+ * After a clean stop nothing is read: the log ends at the watermark, the queues' digest agrees.
+ * Otherwise every record from `queued` on is checked (magic, lengths, own offset, CRC) and its
+ * unit written again; units that pointed there are dropped first. If a queue turns out to lack
+ * units from before, or the digest disagrees, the same is done from the beginning of the log.
+ *
+ * Stores that Apache's broker left have no `synced`: the checkpoint's times, or the last three
+ * files, take the place of `queued`, and the newest file that holds records that of the watermark.
+ *
+ * Nothing here believes a length before it lies inside its file, and a start that is killed leaves
+ * what the next one needs.
+ */
+#include <dirent.h>
+#include <errno.h>
+
+#include "fsio.h"
+#include "log.h"
+#include "mem.h"
+#include "props.h"
+#include "brokerd/store/impl.h"
+
+#define APACHE_FILES 3 /* it reads so many on a clean start */
+#define APACHE_MARGIN_MS 3000 /* that its times may be ahead */
+#define GAP_MAX (1 << 20) /* units; a larger gap is a lie, not a loss */
+#define TORN_LOOK (8 << 20)
+
+struct scan {
+	struct store *s;
+	struct store_recovery *found;
+	int64_t watermark;
+	bool rebuilding; /* the whole log is read: what is missing is missing */
+	bool behind; /* a queue lacks units from before the scan */
+	int64_t ignored;
+};
+
+static int64_t log_limit(const struct store *s)
+{
+	const struct segment *g = s->log.n ? s->log.segs[s->log.n - 1] : NULL;
+
+	return g ? g->base + g->size : 0;
+}
+
+/* ---- queues follow the log ---- */
+
+static bool scan_unit(struct scan *sc, const struct message *m, struct err *e)
+{
+	struct store *s = sc->s;
+	int64_t tags = s->o.tags_code ? s->o.tags_code(m)
+				      : message_tags_code(props_get(m->properties, PROP_TAGS));
+	struct cq_unit u = { m->phys_off, m->size, tags };
+	struct queue *q = cq_get(&s->cq, m->topic, m->queue_id);
+
+	if (m->queue_off < q->max) {
+		if (m->queue_off || q->max == q->first) {
+			sc->ignored++; /* its place is taken */
+			return true;
+		}
+		if (cq_reset(&s->cq, q, e)) /* the topic was deleted and made again */
+			return false;
+	}
+	if (m->queue_off > q->max && q->first >= 0 && !sc->rebuilding &&
+		!sc->found->quarantined) {
+		sc->behind = true;
+		return false;
+	}
+	if (m->queue_off > q->max && q->first < 0 && !sc->rebuilding &&
+		!sc->found->quarantined) {
+		sc->behind = true;
+		return false;
+	}
+	if (q->first >= 0 && m->queue_off - q->max > GAP_MAX) {
+		sc->ignored++;
+		return true;
+	}
+	cq_skip_to(&s->cq, q, m->queue_off);
+	cq_put(&s->cq, q, &u);
+	return true;
+}
+
+/* False: stop the scan, because of *e or sc->behind. */
+static bool scan_record(struct scan *sc, const struct message *m, struct err *e)
+{
+	struct store *s = sc->s;
+	int tx = m->sysflag & SYSFLAG_TX_MASK;
+
+	sc->found->records++;
+	s->last_ms = MAX(s->last_ms, m->store_ms);
+	if (tx == SYSFLAG_TX_PREPARED || tx == SYSFLAG_TX_ROLLBACK)
+		return true;
+	if (!store_topic_is_safe(m->topic) || m->queue_id < 0 || m->queue_off < 0) {
+		sc->ignored++;
+		return true;
+	}
+	if (m->phys_off < checkpoint_deleted(&s->ckpt, m->topic))
+		return true;
+	if (!scan_unit(sc, m, e))
+		return false;
+	if (s->cq.failed || s->cq.full) {
+		err_set(e, s->cq.full ? TQ_ENOSPACE : s->cq.failed,
+			"cannot write the consume queues");
+		return false;
+	}
+	return true;
+}
+
+/* ---- the log ---- */
+
+/* Where sound records go on after the bad place at off; -1: nowhere, the log ends at off. */
+static int64_t after_damage(struct scan *sc, const struct segment *g, int64_t off)
+{
+	int64_t end = g->base + g->size, next;
+	const struct segment *later;
+
+	if (off >= sc->watermark)
+		return -1;
+	next = record_resync(g, off + 1, end);
+	if (next < end)
+		return next;
+	later = commitlog_after(&sc->s->log, off);
+	return later && later->base < sc->watermark ? later->base : -1;
+}
+
+static int64_t skip_damage(struct scan *sc, const struct segment *g, int64_t off)
+{
+	int64_t next = after_damage(sc, g, off);
+
+	if (next < 0)
+		return -1;
+	sc->found->quarantined++;
+	log_error("store", "'%s': damaged at offset %lld: %lld bytes are skipped", g->path,
+		(long long)off, (long long)(next - off));
+	return next;
+}
+
+/*
+ * Reads from `off` to the end of the log, which is *end then. 0, or an error; sc->behind stops it
+ * early without one.
+ */
+static int scan_log(struct scan *sc, int64_t off, int64_t *end, struct err *e)
+{
+	struct store *s = sc->s;
+	struct segment *g = NULL, *next;
+	struct message m;
+
+	for (;;) {
+		int64_t limit = log_limit(s);
+
+		if (!g || off >= g->base + g->size) {
+			g = commitlog_find(&s->log, off);
+			next = commitlog_after(&s->log, off);
+			if (!g && !next)
+				break;
+			if (!g) { /* files are missing */
+				off = next->base;
+				g = next;
+			}
+		}
+		switch (record_at(g, off, limit, true, &m)) {
+		case RECORD_GOOD:
+			if (!scan_record(sc, &m, e))
+				return e->code;
+			sc->found->scanned_bytes += m.size;
+			off += m.size;
+			continue;
+		case RECORD_BLANK:
+			next = commitlog_after(&s->log, off);
+			if (next) {
+				off = next->base;
+				continue;
+			}
+			off = g->base + g->size;
+			break;
+		default: {
+			int64_t to = skip_damage(sc, g, off);
+
+			if (to >= 0) {
+				off = to;
+				continue;
+			}
+		}
+		}
+		break;
+	}
+	*end = off;
+	return 0;
+}
+
+/* How much there is behind the end that is not zero, as far as one looks. */
+static int64_t torn_bytes(const struct store *s, int64_t end)
+{
+	const struct segment *g = commitlog_find(&s->log, end);
+	int64_t n = g ? MIN(g->base + g->size - end, TORN_LOOK) : 0;
+
+	while (n > 0 && !g->map[end - g->base + n - 1])
+		n--;
+	return n;
+}
+
+static int sync_from(struct store *s, int64_t off, struct err *e)
+{
+	int rc = 0, i;
+
+	for (i = 0; !rc && i < s->log.n; i++) {
+		struct segment *g = s->log.segs[i];
+
+		if (g->base + g->size <= off)
+			continue;
+		rc = segment_writable(g, e);
+		if (!rc && vfs()->fdatasync(g->fd))
+			rc = err_sys(e, TQ_EIO, "cannot sync '%s'", g->path);
+		if (i < s->log.n - 1) {
+			vfs()->close(g->fd);
+			g->fd = -1;
+		}
+	}
+	return rc;
+}
+
+/* ---- where to begin ---- */
+
+/* The newest file that certainly begins before what Apache's times vouch for. */
+static int64_t begin_by_times(const struct store *s)
+{
+	int64_t t = MIN(s->times.log_ms, s->times.queue_ms) - APACHE_MARGIN_MS;
+	struct message m;
+	int i;
+
+	for (i = s->log.n - 1; i > 0; i--) {
+		const struct segment *g = s->log.segs[i];
+
+		if (record_at(g, g->base, g->base + g->size, false, &m) == RECORD_GOOD &&
+			m.store_ms > 0 && m.store_ms <= t)
+			return g->base;
+	}
+	return commitlog_min(&s->log);
+}
+
+static int64_t newest_with_records(const struct store *s)
+{
+	struct message m;
+	int i;
+
+	for (i = s->log.n - 1; i > 0; i--) {
+		const struct segment *g = s->log.segs[i];
+
+		if (record_at(g, g->base, g->base + g->size, false, &m) == RECORD_GOOD)
+			return g->base;
+	}
+	return commitlog_min(&s->log);
+}
+
+static int64_t begin_of_scan(const struct store *s, bool aborted, bool have_synced)
+{
+	int64_t off = s->synced.queued;
+	const struct segment *g;
+	struct message m;
+
+	if (!have_synced) {
+		if (aborted)
+			return begin_by_times(s);
+		return s->log.n > APACHE_FILES ? s->log.segs[s->log.n - APACHE_FILES]->base
+					       : commitlog_min(&s->log);
+	}
+	g = commitlog_find(&s->log, off);
+	if (g && off != g->base && off < s->synced.watermark &&
+		record_at(g, off, log_limit(s), false, &m) == RECORD_BAD)
+		return g->base;
+	return off < commitlog_min(&s->log) || off > log_limit(s) ? commitlog_min(&s->log)
+								  : off;
+}
+
+/* ---- a clean stop ---- */
+
+static bool ends_at(const struct store *s, int64_t end)
+{
+	const struct segment *g = commitlog_find(&s->log, end);
+	struct message m;
+
+	if (!g)
+		return end == log_limit(s) || !s->log.n;
+	return record_at(g, end, g->base + g->size, false, &m) == RECORD_END &&
+	       !commitlog_after(&s->log, end);
+}
+
+static int load_queues(struct store *s, int64_t limit, bool clear, struct err *e)
+{
+	char *dir = mem_str(s->cq.dir);
+	int64_t units = cq_file_units(&s->cq);
+	int rc;
+
+	cq_release(&s->cq);
+	cq_init(&s->cq, dir, units);
+	mem_free(dir);
+	rc = cq_load(&s->cq, limit, clear, e);
+	return rc;
+}
+
+static bool digest_agrees(const struct store *s)
+{
+	return !s->cq.lost && (!s->synced.has_digest || s->cq.digest == s->synced.digest);
+}
+
+static int64_t last_record_ms(const struct store *s)
+{
+	return MAX(s->times.log_ms, s->times.queue_ms);
+}
+
+static int try_clean(struct store *s, bool *clean, struct err *e)
+{
+	int64_t end = s->synced.watermark;
+	int rc;
+
+	if (!ends_at(s, end))
+		return 0;
+	rc = load_queues(s, end, false, e);
+	if (rc || !digest_agrees(s))
+		return rc;
+	*clean = true;
+	commitlog_at_end(&s->log, end);
+	s->last_ms = last_record_ms(s);
+	s->crc_below = end;
+	return 0;
+}
+
+/* ---- the other stops ---- */
+
+/* Queues of topics deleted just before the crash, whose directory is still there. */
+static int bury(struct store *s, struct err *e)
+{
+	struct tomb *t, *tmp;
+	int rc = 0;
+
+	map_foreach (s->ckpt.tombs, t, tmp) {
+		struct str topic = { t->topic, t->n };
+		struct queue *q, *qtmp;
+		bool dead = true, any = false;
+		struct cq_unit u;
+
+		map_foreach (s->cq.map, q, qtmp) {
+			if (!str_eq(queue_topic(q), topic))
+				continue;
+			any = true;
+			if (q->max > 0 && cq_one(&s->cq, q, q->max - 1, &u) && u.phys >= t->end)
+				dead = false;
+		}
+		if (!any || !dead || rc)
+			continue;
+		char *to = mem_fmt(
+			"%s/trash/" STR_FMT ".%lld", s->dir, STR_ARG(topic), (long long)t->end);
+		char *trash = mem_fmt("%s/trash", s->dir);
+
+		rc = fsio_mkdirs(trash, 0750, e);
+		if (!rc)
+			rc = cq_drop_topic(&s->cq, topic, to, e);
+		mem_free(trash);
+		mem_free(to);
+	}
+	return rc;
+}
+
+static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
+{
+	struct store *s = sc->s;
+	int rc;
+
+	sc->behind = false;
+	sc->ignored = 0;
+	sc->found->records = sc->found->scanned_bytes = sc->found->quarantined = 0;
+	sc->rebuilding = from <= commitlog_min(&s->log);
+	sc->found->rebuilt = sc->rebuilding && s->log.n > 0;
+	(void)((rc = load_queues(s, from, true, e)) || (rc = bury(s, e)));
+	if (rc)
+		return rc;
+	if (!sc->rebuilding && from == s->synced.queued && !digest_agrees(s)) {
+		sc->behind = true;
+		return 0;
+	}
+	return scan_log(sc, from, end, e);
+}
+
+static int recover(struct store *s, bool aborted, bool have_synced,
+	struct store_recovery *found, struct err *e)
+{
+	struct scan sc = { .s = s, .found = found };
+	int64_t from = begin_of_scan(s, aborted, have_synced), end = 0;
+	int rc;
+
+	sc.watermark = have_synced ? s->synced.watermark : newest_with_records(s);
+	if (!aborted && !have_synced)
+		sc.watermark = log_limit(s); /* Apache stopped cleanly */
+	rc = scan_from(&sc, from, &end, e);
+	if (!rc && sc.behind) {
+		log_warn("store", "queue entries are missing: made again from the whole log");
+		from = commitlog_min(&s->log);
+		rc = scan_from(&sc, from, &end, e);
+	}
+	if (rc)
+		return rc;
+	if (!s->log.n && have_synced)
+		end = s->synced.watermark;
+	found->cut_at = end;
+	found->cut_bytes = torn_bytes(s, end);
+	if (sc.ignored)
+		log_warn("store", "%lld records had no place in their queue",
+			(long long)sc.ignored);
+	(void)((rc = commitlog_set_end(&s->log, end, e)) || (rc = sync_from(s, from, e)));
+	s->crc_below = from;
+	s->synced.queued = MIN(from, end);
+	s->synced.has_digest = false;
+	return rc;
+}
+
+static void log_found(const struct store *s, const struct store_recovery *f)
+{
+	if (f->clean)
+		return;
+	log_info("store", "recovered: %lld records in %lld bytes read, end at %lld",
+		(long long)f->records, (long long)f->scanned_bytes, (long long)s->log.end);
+	if (f->cut_bytes)
+		log_warn("store", "a torn end of %lld bytes was cut at offset %lld",
+			(long long)f->cut_bytes, (long long)f->cut_at);
+	if (f->quarantined)
+		log_error(
+			"store", "%lld damaged places were skipped", (long long)f->quarantined);
+}
+
+int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_recovery *found,
+	struct err *e)
+{
+	int rc = 0;
+
+	if (!aborted && have_synced && s->synced.clean)
+		rc = try_clean(s, &found->clean, e);
+	if (!rc && !found->clean && !aborted && !have_synced && !s->log.n && !s->cq.map)
+		found->clean = true; /* an empty directory */
+	else if (!rc && !found->clean)
+		rc = recover(s, aborted, have_synced, found, e);
+	if (!rc)
+		log_found(s, found);
+	return rc;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may go, and what is put on record once in a while:
+ *
+ *	each second	how full the disk is; the synced watermark
+ *	10 s		a checkpoint, if anything came in; commit log files past their time
+ *
+ * Only whole commit log files go, oldest first, when their last write is longer ago than the
+ * retention, or when the disk is fuller than FORCE_RATIO; never the newest. Queue and index files
+ * follow the beginning of the log.
+ *
+ * A checkpoint: the loop writes out what units wait, the helper syncs the files that got some, and
+ * when that is done and the log is durable as far as those units point, it is a fact and written
+ * down. Nothing is written down earlier.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/statvfs.h>
+
+#include "clock.h"
+#include "fsio.h"
+#include "log.h"
+#include "mem.h"
+#include "brokerd/store/impl.h"
+
+#define EVERY_MS 10000
+#define INDEX_EVERY 6 /* checkpoints */
+#define FORCE_RATIO 0.85
+#define FILES_A_ROUND 10
+
+/* ---- removing ---- */
+
+static void unlink_job(void *arg)
+{
+	char *path = arg;
+
+	if (vfs()->unlink(path) && errno != ENOENT)
+		log_warn("store", "cannot remove '%s': %s", path, strerror(errno));
+	mem_free(path);
+}
+
+static void remove_tree(const char *path, int depth)
+{
+	DIR *h = opendir(path);
+	struct dirent *d;
+
+	while (h && (d = readdir(h))) {
+		char *sub;
+
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+			continue;
+		sub = mem_fmt("%s/%s", path, d->d_name);
+		if (depth > 0)
+			remove_tree(sub, depth - 1);
+		else
+			vfs()->unlink(sub);
+		mem_free(sub);
+	}
+	if (h) {
+		closedir(h);
+		vfs()->rmdir(path);
+	} else {
+		vfs()->unlink(path);
+	}
+}
+
+static void remove_job(void *arg)
+{
+	remove_tree(arg, 3);
+	mem_free(arg);
+}
+
+void retention_remove_tree(struct store *s, char *path)
+{
+	work_post(&s->work, remove_job, path);
+}
+
+static bool too_old(const struct segment *g, int64_t now_ms, int64_t retention_ms)
+{
+	struct stat st;
+
+	if (retention_ms < 0 || stat(g->path, &st))
+		return false;
+	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 +
+		       retention_ms <=
+	       now_ms;
+}
+
+static void clean_log(struct store *s, int64_t retention_ms)
+{
+	int64_t now_ms = clock_wall_ms();
+	int n;
+
+	for (n = 0; n < FILES_A_ROUND && s->log.n > 1; n++) {
+		struct segment *g = s->log.segs[0];
+		bool forced = s->disk_ratio > FORCE_RATIO;
+
+		if (g->base + g->size > store_durable(s) ||
+			(!forced && !too_old(g, now_ms, retention_ms)))
+			break;
+		log_info("store", "'%s' goes: %s", g->path,
+			forced ? "the disk is nearly full" : "its retention is over");
+		commitlog_shift(&s->log);
+		work_post(&s->work, unlink_job, mem_str(g->path));
+		segment_unref(g);
+		retention_look_at_disk(s);
+	}
+}
+
+static void follow_log(struct store *s)
+{
+	int64_t min = commitlog_min(&s->log);
+	struct queue *q, *tmp;
+
+	if (min == s->expired_min)
+		return;
+	s->expired_min = min;
+	map_foreach (s->cq.map, q, tmp)
+		cq_expire(&s->cq, q, min);
+	index_expire(&s->index, min);
+}
+
+void retention_look_at_disk(struct store *s)
+{
+	struct statvfs v;
+	int64_t used, room, percent;
+
+	if (statvfs(s->dir, &v))
+		return;
+	used = (int64_t)(v.f_blocks - v.f_bfree);
+	room = (int64_t)v.f_bavail;
+	percent = used + room ? (100 * used + used + room - 1) / (used + room) : 100;
+	s->disk_ratio = (double)percent / 100;
+	s->disk_total = (int64_t)(v.f_blocks * v.f_frsize);
+	s->disk_free = (int64_t)(v.f_bavail * v.f_frsize);
+}
+
+/* ---- checkpoints ---- */
+
+struct checkpoint_job {
+	struct store *s; /* borrowed: the helper may read index through it */
+	struct strv files, dirs;
+	struct synced synced;
+	struct times times;
+	bool with_index, has_digest; /* the latter is the loop's */
+	int rc; /* written before done */
+	_Atomic bool done;
+};
+
+static void job_free(struct checkpoint_job *j)
+{
+	if (!j)
+		return;
+	strv_release(&j->files);
+	strv_release(&j->dirs);
+	mem_free(j);
+}
+
+/* A file that went meanwhile (topic deleted, retention) needs no sync. */
+static int sync_file(const char *path, struct err *e)
+{
+	int fd = vfs()->open(path, O_RDWR | O_CLOEXEC, 0), rc = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, TQ_EIO, "cannot open '%s'", path);
+	if (vfs()->fdatasync(fd))
+		rc = err_sys(e, TQ_EIO, "cannot sync '%s'", path);
+	vfs()->close(fd);
+	return rc;
+}
+
+static void checkpoint_run(void *arg)
+{
+	struct checkpoint_job *j = arg;
+	struct err e = ERR_INIT;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < j->files.n; i++)
+		rc = sync_file(j->files.v[i], &e);
+	for (i = 0; !rc && i < j->dirs.n; i++)
+		if (vfs()->fsync_dir(j->dirs.v[i]) && errno != ENOENT)
+			rc = err_sys(&e, TQ_EIO, "cannot sync '%s'", j->dirs.v[i]);
+	if (!rc && j->dirs.n && vfs()->fsync_dir(j->s->cq.dir))
+		rc = err_sys(&e, TQ_EIO, "cannot sync '%s'", j->s->cq.dir);
+	if (!rc && j->with_index)
+		rc = index_sync(&j->s->index, &j->synced.index, &e);
+	if (rc)
+		log_error("store", "checkpoint: %s", e.msg);
+	j->rc = rc;
+	j->done = true;
+}
+
+/* Store time of the newest record whose unit is in the files. */
+static int64_t queued_ms(struct store *s, int64_t queued)
+{
+	const struct segment *g = commitlog_find(&s->log, queued);
+	int64_t end = commitlog_appended(&s->log);
+
+	if (g && record_peek(g, queued, end))
+		return MIN(s->last_ms, record_store_ms(g->map + (queued - g->base)));
+	return s->last_ms;
+}
+
+static void start_job(struct store *s, bool with_index)
+{
+	struct checkpoint_job *j = mem_alloc(sizeof(*j));
+	int64_t end = commitlog_appended(&s->log);
+
+	j->s = s;
+	j->synced = s->synced;
+	j->synced.queued = cq_written_phys(&s->cq, end);
+	j->has_digest = !s->cq.dirty;
+	j->synced.digest = s->cq.digest;
+	j->synced.queue_file_bytes = s->cq.file_bytes;
+	j->times.queue_ms = j->times.log_ms = queued_ms(s, j->synced.queued);
+	j->times.index_ms = s->index.sealed_ms ? s->index.sealed_ms : s->times.index_ms;
+	j->with_index = with_index;
+	cq_take_unsynced(&s->cq, &j->files, &j->dirs);
+	s->job = j;
+	work_post(&s->work, checkpoint_run, j);
+}
+
+/* 0 also while it is still running. */
+static int finish_job(struct store *s, struct err *e)
+{
+	struct checkpoint_job *j = s->job;
+	int rc;
+
+	if (!j || !j->done)
+		return 0;
+	rc = j->rc;
+	if (rc) { /* what was not synced now will not be told apart later: give up, as with the log */
+		store_set_read_only(s, "queue files could not be synced");
+		err_set(e, TQ_EIO, "queue files could not be synced");
+	} else if (store_durable(s) < j->synced.queued) {
+		return 0;
+	} else {
+		j->synced.watermark = store_durable(s);
+		j->synced.has_digest = j->has_digest;
+		s->synced = j->synced;
+		s->times = j->times;
+		(void)((rc = checkpoint_write_synced(&s->ckpt, &s->synced, e)) ||
+			(rc = checkpoint_write_times(&s->ckpt, &s->times, e)));
+	}
+	job_free(j);
+	s->job = NULL;
+	return rc;
+}
+
+int retention_checkpoint(struct store *s, bool now, bool with_index, struct err *e)
+{
+	int rc = finish_job(s, e);
+
+	if (rc || (s->job && !now))
+		return rc;
+	if (s->job) { /* helper ended: the job is done, only the log was behind */
+		job_free(s->job);
+		s->job = NULL;
+	}
+	rc = cq_write_out(&s->cq, INT32_MAX, e);
+	if (rc)
+		return rc;
+	start_job(s, with_index);
+	return now ? finish_job(s, e) : 0;
+}
+
+void retention_forget_digest(struct store *s)
+{
+	s->synced.has_digest = false;
+	if (s->job)
+		s->job->has_digest = false;
+}
+
+void retention_release(struct store *s)
+{
+	job_free(s->job);
+	s->job = NULL;
+}
+
+static void checkpoint_tick(struct store *s)
+{
+	struct err e = ERR_INIT;
+
+	if (s->read_only)
+		return;
+	if (finish_job(s, &e))
+		log_every(60, LOG_ERROR_, "store", "checkpoint: %s", e.msg);
+	if (s->synced.watermark != store_durable(s)) {
+		s->synced.watermark = store_durable(s);
+		if (checkpoint_write_synced(&s->ckpt, &s->synced, &e))
+			log_every(60, LOG_ERROR_, "store", "%s", e.msg);
+	}
+	if (clock_mono_ms() - s->checkpoint_at_ms < EVERY_MS ||
+		s->synced.queued == commitlog_appended(&s->log) || s->job)
+		return;
+	s->checkpoint_at_ms = clock_mono_ms();
+	if (retention_checkpoint(s, false, ++s->checkpoints % INDEX_EVERY == 0, &e))
+		log_every(60, LOG_ERROR_, "store", "checkpoint: %s", e.msg);
+}
+
+void retention_tick(struct store *s, int64_t now_ms, int64_t retention_ms)
+{
+	checkpoint_tick(s);
+	if (s->disk_ratio <= FORCE_RATIO && now_ms - s->retention_at_ms < EVERY_MS)
+		return;
+	s->retention_at_ms = now_ms;
+	clean_log(s, retention_ms);
+	follow_log(s);
+}

@@ -1,0 +1,905 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door: what comes in through store.h is put together here from the parts.
+ *
+ *	append --> turn buffer of the commit log, offsets given, unit pending
+ *	commit --> one write --> units of the queues --> arrivals --> flush thread --> durable
+ *	                                                        `--> index, now and then
+ *
+ * Invariants: 1. A unit enters a queue only after its record was handed to the kernel. 2. queue
+ * `next` runs ahead of `max` only within a turn. 3. Once read_only, nothing is written any more
+ * except what was accepted before.
+ */
+#include "brokerd/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fsio.h"
+#include "log.h"
+#include "mem.h"
+#include "props.h"
+#include "brokerd/store/impl.h"
+
+#define DISK_RETRY_MS 200
+#define INDEX_LAG (1 << 20) /* bytes: a job for the index at the latest then */
+#define INDEX_STEP 512 /* records under one hold of its lock */
+#define QUERY_CATCH_UP_MS 20
+#define CLOSE_INDEX_MS 2000
+#define TOPIC_MAX 127
+
+/* ---- the way from helper threads to the loop ---- */
+
+/*
+ * At most one letter is under way. It may arrive after the store is gone: then s is NULL and the
+ * letter is freed by who comes last.
+ */
+struct notice {
+	struct store *s; /* loop */
+	_Atomic bool posted;
+	_Atomic int refs;
+};
+
+static void notice_unref(struct notice *n)
+{
+	if (atomic_fetch_sub(&n->refs, 1) == 1)
+		mem_free(n);
+}
+
+static void take_flush_result(struct store *s)
+{
+	if (s->flush.failed && !s->read_only)
+		store_set_read_only(s, s->flush.reason);
+}
+
+static void notice_arrives(void *arg)
+{
+	struct notice *n = arg;
+	struct store *s = n->s;
+
+	n->posted = false;
+	if (s) {
+		take_flush_result(s);
+		if (s->o.on_durable)
+			s->o.on_durable(s->o.on_durable_arg);
+	}
+	notice_unref(n);
+}
+
+/* On the flush thread. */
+static void flush_done(void *arg)
+{
+	struct store *s = arg;
+	struct notice *n = s->notice;
+
+	if (!s->o.post || atomic_exchange(&n->posted, true))
+		return;
+	atomic_fetch_add(&n->refs, 1);
+	s->o.post(s->o.loop, notice_arrives, n);
+}
+
+static void log_written(void *arg, struct segment *g)
+{
+	struct store *s = arg;
+
+	flush_note(&s->flush, g);
+}
+
+/* ---- open and close ---- */
+
+void store_set_read_only(struct store *s, const char *reason)
+{
+	s->read_only = true;
+	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+	log_error("store", "read-only until restart: %s", reason);
+}
+
+static char *path_in(const struct store *s, const char *name)
+{
+	return mem_fmt("%s/%s", s->dir, name);
+}
+
+static int take_lock(struct store *s, struct err *e)
+{
+	static const char text[] = "lock";
+	struct iovec v = { (void *)(uintptr_t)text, 4 };
+	char *path = path_in(s, "lock");
+	int rc;
+
+	rc = fsio_lock(path, &s->lock_fd, e);
+	if (!rc)
+		rc = fsio_write_full(s->lock_fd, &v, 1, 0, path, e);
+	mem_free(path);
+	return rc;
+}
+
+static void set_opts(struct store *s, const struct store_opts *o)
+{
+	s->o = *o;
+	s->dir = mem_str(o->dir);
+	s->o.dir = s->dir;
+	s->lock_fd = s->ckpt.fd = s->ckpt.synced_fd = -1;
+	s->notice = mem_alloc(sizeof(*s->notice));
+	s->notice->s = s;
+	s->notice->refs = 1;
+	work_init(&s->work);
+}
+
+static int open_parts(struct store *s, bool *aborted, bool *have_synced, struct err *e)
+{
+	char *log_dir = path_in(s, "commitlog"), *queue_dir = path_in(s, "consumequeue");
+	int rc;
+
+	(void)((rc = fsio_mkdirs(s->dir, 0750, e)) || (rc = take_lock(s, e)) ||
+		(rc = checkpoint_open(
+			 &s->ckpt, s->dir, aborted, have_synced, &s->synced, &s->times, e)) ||
+		(rc = commitlog_open(&s->log, log_dir, s->o.commitlog_file_bytes, e)));
+	s->log.on_write = log_written;
+	s->log.on_write_arg = s;
+	cq_init(&s->cq, queue_dir, s->o.queue_file_units);
+	if (s->synced.queue_file_bytes > 0)
+		s->cq.file_bytes = s->synced.queue_file_bytes;
+	mem_free(log_dir);
+	mem_free(queue_dir);
+	return rc;
+}
+
+static int open_index(struct store *s, bool have_synced, bool clean, struct err *e)
+{
+	const struct index_safe *safe = &s->synced.index;
+	char *dir = path_in(s, "index");
+	bool usable = have_synced && safe->phys <= commitlog_appended(&s->log);
+	int rc;
+
+	rc = index_open(&s->index, dir, s->o.index_slots, s->o.index_entries, clean,
+		usable ? safe : NULL, usable ? 0 : s->times.index_ms, commitlog_min(&s->log),
+		e);
+	mem_free(dir);
+	return rc;
+}
+
+static int start_threads(struct store *s, struct err *e)
+{
+	int rc = 0;
+
+	s->flush.done = flush_done;
+	s->flush.arg = s;
+	if (!s->o.inline_io)
+		(void)((rc = flush_start(&s->flush, e)) || (rc = work_start(&s->work, e)));
+	return rc;
+}
+
+/* From here on a crash is a crash. */
+static int begin(struct store *s, struct err *e)
+{
+	int rc;
+
+	s->synced.clean = false;
+	s->synced.watermark = store_durable(s);
+	(void)((rc = checkpoint_set_abort(&s->ckpt, e)) ||
+		(rc = checkpoint_write_synced(&s->ckpt, &s->synced, e)));
+	return rc;
+}
+
+static void store_free(struct store *s)
+{
+	retention_release(s);
+	index_close(&s->index);
+	cq_release(&s->cq);
+	flush_release(&s->flush);
+	commitlog_close(&s->log);
+	checkpoint_close(&s->ckpt);
+	if (s->lock_fd >= 0)
+		vfs()->close(s->lock_fd);
+	s->notice->s = NULL;
+	notice_unref(s->notice);
+	mem_free(s->pending);
+	mem_free(s->dir);
+	mem_free(s);
+}
+
+int store_open(const struct store_opts *o, struct store **out, struct store_recovery *found,
+	struct err *e)
+{
+	int64_t start = clock_mono_ms();
+	struct store *s = mem_alloc(sizeof(*s));
+	bool aborted = false, have_synced = false;
+	int rc;
+
+	memset(found, 0, sizeof(*found));
+	set_opts(s, o);
+	rc = open_parts(s, &aborted, &have_synced, e);
+	if (!rc)
+		rc = recovery_run(s, aborted, have_synced, found, e);
+	flush_init(&s->flush, s->dir, s->log.dir,
+		o->flush == STORE_FLUSH_ASYNC ? MAX(1, o->flush_interval_ms) : 0,
+		commitlog_appended(&s->log));
+	if (!rc)
+		(void)((rc = open_index(s, have_synced, found->clean, e)) ||
+			(rc = begin(s, e)) || (rc = start_threads(s, e)));
+	if (rc) {
+		flush_stop(&s->flush);
+		work_stop(&s->work);
+		store_free(s);
+		return err_wrap(e, "store '%s'", o->dir);
+	}
+	retention_look_at_disk(s);
+	s->checkpoint_at_ms = s->retention_at_ms = clock_mono_ms();
+	found->took_ms = clock_mono_ms() - start;
+	*out = s;
+	return 0;
+}
+
+static void index_rest(struct store *s)
+{
+	int64_t deadline = clock_mono_ms() + CLOSE_INDEX_MS;
+
+	s->index.stop = false;
+	while (index_build(&s->index, &s->log, commitlog_appended(&s->log), INDEX_STEP))
+		if (clock_mono_ms() >= deadline)
+			break;
+}
+
+/* Everything that makes the next start a quick one. */
+static int close_clean(struct store *s, struct err *e)
+{
+	int rc = s->read_only ? err_set(e, TQ_EUNAVAILABLE, "%s", s->reason) : 0;
+
+	if (rc)
+		return rc;
+	(void)((rc = store_commit(s, e)) || (rc = flush_now(&s->flush, e)));
+	if (rc)
+		return rc;
+	index_rest(s);
+	rc = retention_checkpoint(s, true, true, e);
+	if (rc)
+		return rc;
+	s->synced.clean = true;
+	s->synced.watermark = commitlog_appended(&s->log);
+	(void)((rc = checkpoint_write_synced(&s->ckpt, &s->synced, e)) ||
+		(rc = checkpoint_clear_abort(&s->ckpt, e)));
+	return rc;
+}
+
+int store_close(struct store *s, struct err *e)
+{
+	int rc;
+
+	if (!s)
+		return 0;
+	flush_stop(&s->flush);
+	s->index.stop = true;
+	work_stop(&s->work);
+	take_flush_result(s);
+	rc = close_clean(s, e);
+	store_free(s);
+	return rc;
+}
+
+/* ---- append ---- */
+
+int store_check_writable(struct store *s, struct err *e)
+{
+	if (UNLIKELY(s->read_only))
+		return err_set(e, TQ_EUNAVAILABLE, "the store is read-only: %s", s->reason);
+	if (UNLIKELY(s->disk_full) && clock_mono_ms() < s->disk_retry_ms)
+		return err_set(e, TQ_ENOSPACE, "no space left in '%s'", s->dir);
+	return 0;
+}
+
+static int note_full(struct store *s, int rc)
+{
+	if (rc == TQ_ENOSPACE) {
+		if (!s->disk_full)
+			log_error("store",
+				"'%s' is full: messages are refused until there is room",
+				s->dir);
+		s->disk_full = true;
+		s->disk_retry_ms = clock_mono_ms() + DISK_RETRY_MS;
+	} else if (s->log.failed && !s->read_only) {
+		store_set_read_only(s, "a write to the commit log failed");
+	}
+	return rc;
+}
+
+bool store_topic_is_safe(struct str t)
+{
+	return t.n && t.n <= TOPIC_MAX && t.p[0] != '.' && !memchr(t.p, '/', t.n) &&
+	       !memchr(t.p, '\0', t.n);
+}
+
+static bool has_unit(const struct message *m)
+{
+	int tx = m->sysflag & SYSFLAG_TX_MASK;
+
+	return tx != SYSFLAG_TX_PREPARED && tx != SYSFLAG_TX_ROLLBACK;
+}
+
+static void add_pending(
+	struct store *s, struct queue *q, const struct message *m, uint32_t size, int64_t tags)
+{
+	if (s->n_pending == s->cap_pending) {
+		s->cap_pending = s->cap_pending ? s->cap_pending * 2 : 16;
+		s->pending = mem_grow(s->pending, s->cap_pending * sizeof(*s->pending));
+	}
+	s->pending[s->n_pending++] =
+		(struct pending){ q, m->queue_off, { m->phys_off, size, tags } };
+	q->next++;
+}
+
+static void write_record(struct store *s, const struct store_put *p, uint32_t size, char *to,
+	struct store_at *at)
+{
+	struct message m = *p->m;
+	struct queue *q = NULL;
+
+	if (!p->keep_store_host)
+		m.store = s->o.host;
+	if (!s->turn_ms)
+		s->turn_ms = s->last_ms = MAX(s->last_ms, clock_wall_ms());
+	m.store_ms = s->turn_ms;
+	m.phys_off = s->log.end;
+	m.queue_off = 0;
+	if (has_unit(&m)) {
+		q = cq_get(&s->cq, m.topic, m.queue_id);
+		m.queue_off = q->next;
+		add_pending(s, q, &m, size, p->tags_code);
+	}
+	message_write(to, &m);
+	s->log.end += size;
+	s->dirty = true;
+	*at = (struct store_at){ m.phys_off, m.queue_off, m.store_ms, size, m.phys_off + size };
+}
+
+/* Length of the record, with the store host it will get. */
+static int put_size(const struct store *s, const struct store_put *p, size_t *n, struct err *e)
+{
+	struct message m = *p->m;
+
+	if (!store_topic_is_safe(m.topic) || m.queue_id < 0)
+		return err_set(e, TQ_EMSGILLEGAL, "a topic or queue that cannot be stored");
+	if (!p->keep_store_host)
+		m.store = s->o.host;
+	*n = message_size(&m);
+	if (*n > RECORD_MAX || m.properties.n > MESSAGE_MAX_PROPERTIES)
+		return err_set(e, TQ_EMSGILLEGAL, "a message of %zu bytes is too large", *n);
+	return 0;
+}
+
+int store_append_batch(struct store *s, const struct store_put *p, size_t n,
+	struct store_at *at, struct err *e)
+{
+	size_t i, size, total = 0;
+	char *to;
+	int rc;
+
+	rc = store_check_writable(s, e);
+	for (i = 0; !rc && i < n; i++) {
+		rc = put_size(s, &p[i], &size, e);
+		total += size;
+	}
+	if (rc)
+		return rc;
+	rc = commitlog_room(&s->log, total, &to, e);
+	if (UNLIKELY(rc))
+		return note_full(s, rc);
+	for (i = 0; i < n; i++) {
+		rc = put_size(s, &p[i], &size, e);
+		BUG_ON(rc);
+		write_record(s, &p[i], (uint32_t)size, to, &at[i]);
+		to += size;
+	}
+	return 0;
+}
+
+int store_append(struct store *s, const struct store_put *p, struct store_at *at, struct err *e)
+{
+	size_t size = 0;
+	char *to;
+	int rc;
+
+	(void)((rc = store_check_writable(s, e)) || (rc = put_size(s, p, &size, e)));
+	if (rc)
+		return rc;
+	rc = commitlog_room(&s->log, size, &to, e);
+	if (UNLIKELY(rc))
+		return note_full(s, rc);
+	write_record(s, p, (uint32_t)size, to, at);
+	return 0;
+}
+
+static void forget_turn(struct store *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_pending; i++)
+		s->pending[i].q->next = s->pending[i].q->max;
+	s->n_pending = 0;
+	s->dirty = false;
+	s->turn_ms = 0;
+}
+
+/* The callbacks may append: they see an empty turn. */
+static void publish(struct store *s)
+{
+	struct pending *p = s->pending;
+	size_t i, n = s->n_pending, cap = s->cap_pending;
+
+	s->pending = NULL;
+	s->n_pending = s->cap_pending = 0;
+	s->dirty = false;
+	s->turn_ms = 0;
+	for (i = 0; i < n; i++)
+		cq_put(&s->cq, p[i].q, &p[i].unit);
+	for (i = 0; s->arrival && i < n; i++)
+		s->arrival(s->arrival_arg, queue_topic(p[i].q), p[i].q->id, p[i].off,
+			p[i].unit.tags);
+	if (s->pending) {
+		mem_free(p);
+		return;
+	}
+	s->pending = p;
+	s->cap_pending = cap;
+}
+
+static void note_queues(struct store *s)
+{
+	if (UNLIKELY(s->cq.failed) && !s->read_only)
+		store_set_read_only(s, "a write to a consume queue failed");
+	if (UNLIKELY(s->cq.full))
+		note_full(s, TQ_ENOSPACE);
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	int rc;
+
+	if (!s->dirty)
+		return 0;
+	rc = commitlog_commit(&s->log, e);
+	if (UNLIKELY(rc)) {
+		forget_turn(s);
+		note_full(s, s->log.failed);
+		return rc;
+	}
+	if (s->disk_full && !s->cq.full) {
+		log_info("store", "'%s' has room again", s->dir);
+		s->disk_full = false;
+	}
+	publish(s);
+	note_queues(s);
+	flush_want(&s->flush, commitlog_appended(&s->log));
+	if (s->o.inline_io && s->o.flush == STORE_FLUSH_SYNC) {
+		rc = flush_now(&s->flush, e);
+		take_flush_result(s);
+		if (s->o.on_durable)
+			s->o.on_durable(s->o.on_durable_arg);
+	}
+	if (commitlog_appended(&s->log) - s->index.indexed > INDEX_LAG)
+		store_index_soon(s);
+	return rc;
+}
+
+bool store_dirty(const struct store *s)
+{
+	return s->dirty;
+}
+
+int64_t store_appended(const struct store *s)
+{
+	return commitlog_appended(&s->log);
+}
+
+int64_t store_durable(const struct store *s)
+{
+	return s->flush.durable;
+}
+
+int64_t store_min_phys(const struct store *s)
+{
+	return commitlog_min(&s->log);
+}
+
+void store_on_arrival(struct store *s, store_arrival fn, void *arg)
+{
+	s->arrival = fn;
+	s->arrival_arg = arg;
+}
+
+/* ---- the index, behind ---- */
+
+static void index_job(void *arg)
+{
+	struct store *s = arg;
+
+	while (index_build(&s->index, &s->log, commitlog_appended(&s->log), INDEX_STEP))
+		;
+	s->indexing = false;
+}
+
+void store_index_soon(struct store *s)
+{
+	if (s->index.indexed >= commitlog_appended(&s->log) ||
+		atomic_exchange(&s->indexing, true))
+		return;
+	work_post(&s->work, index_job, s);
+}
+
+int store_query_key(struct store *s, struct str topic, struct str key, int max,
+	int64_t begin_ms, int64_t end_ms, int64_t *phys, int64_t *index_last_ms,
+	int64_t *index_last_phys)
+{
+	int64_t deadline = clock_mono_ms() + QUERY_CATCH_UP_MS;
+
+	while (index_build(&s->index, &s->log, commitlog_appended(&s->log), INDEX_STEP))
+		if (clock_mono_ms() >= deadline)
+			break;
+	return index_query(&s->index, topic, key, max, begin_ms, end_ms, phys, index_last_ms,
+		index_last_phys);
+}
+
+/* ---- read ---- */
+
+static const char *const status_names[] = {
+	[STORE_FOUND] = "FOUND",
+	[STORE_NO_MATCH] = "NO_MATCHED_MESSAGE",
+	[STORE_REMOVED] = "MESSAGE_WAS_REMOVING",
+	[STORE_EMPTY_QUEUE] = "NO_MESSAGE_IN_QUEUE",
+	[STORE_TOO_SMALL] = "OFFSET_TOO_SMALL",
+	[STORE_AT_END] = "OFFSET_OVERFLOW_ONE",
+	[STORE_BEYOND] = "OFFSET_OVERFLOW_BADLY",
+	[STORE_HOLE] = "OFFSET_FOUND_NULL",
+};
+
+const char *store_read_status_name(enum store_read_status st)
+{
+	return (size_t)st < ARRAY_LEN(status_names) ? status_names[st] : "UNKNOWN";
+}
+
+static void report_damage(struct store *s, const struct segment *g, int64_t phys)
+{
+	s->damaged++;
+	log_every(5, LOG_ERROR_, "store",
+		"'%s': the record at offset %lld is damaged and skipped", g->path,
+		(long long)phys);
+}
+
+/*
+ * The record at phys of g, or STR_NONE. What an earlier process wrote is checked whole: its bytes
+ * have been on a disk since.
+ */
+static struct str record_of(struct store *s, const struct segment *g, int64_t phys)
+{
+	int64_t end = commitlog_appended(&s->log);
+	uint32_t size = record_peek(g, phys, end);
+	struct message m;
+
+	if (size && phys < s->crc_below && record_at(g, phys, end, true, &m) != RECORD_GOOD) {
+		report_damage(s, g, phys);
+		return STR_NONE;
+	}
+	return size ? (struct str){ g->map + (phys - g->base), size } : STR_NONE;
+}
+
+struct reading {
+	struct segment *g; /* of the last record, borrowed */
+	int64_t skip_below; /* units that point below lead nowhere */
+	bool removed;
+};
+
+/* The record of a unit; STR_NONE: it is gone. */
+static struct str follow(struct store *s, struct reading *rd, const struct cq_unit *u)
+{
+	struct str rec = STR_NONE;
+
+	if (u->phys < rd->skip_below || u->size == CQ_FILLER || !u->size)
+		goto out;
+	if (!rd->g || u->phys < rd->g->base || u->phys >= rd->g->base + rd->g->size)
+		rd->g = commitlog_find(&s->log, u->phys);
+	if (rd->g) {
+		rec = record_of(s, rd->g, u->phys);
+	} else {
+		struct segment *next = commitlog_after(&s->log, u->phys);
+
+		rd->skip_below = next ? next->base : 0;
+	}
+	if (rec.n != u->size)
+		rec = STR_NONE;
+out:
+	if (!rec.n)
+		rd->removed = true;
+	return rec;
+}
+
+/* A tags code that is the address of an extension we do not keep: look into the record. */
+static int64_t true_tags(struct str record, int64_t tags)
+{
+	struct rd r = rd_init(record);
+	struct message m;
+
+	if (message_decode(&r, &m, NULL))
+		return tags;
+	return message_tags_code(props_get(m.properties, PROP_TAGS));
+}
+
+static bool wanted(struct store *s, const struct store_query *q, struct reading *rd,
+	struct cq_unit *u, struct str *rec)
+{
+	if (u->tags < INT32_MIN) {
+		*rec = follow(s, rd, u);
+		if (!rec->n)
+			return false;
+		u->tags = true_tags(*rec, u->tags);
+	}
+	if (q->match && !q->match(q->match_arg, u->tags, STR_NONE))
+		return false;
+	if (!rec->n)
+		*rec = follow(s, rd, u);
+	return rec->n && (!q->match || q->match(q->match_arg, u->tags, *rec));
+}
+
+static void scan(struct store *s, const struct store_query *q, const char *units, int n,
+	struct store_batch *out)
+{
+	struct reading rd = { NULL, 0, false };
+	int i, max = MIN(q->max, STORE_BATCH_MAX);
+
+	for (i = 0; i < n && out->n < max; i++) {
+		struct cq_unit u = cq_unit_at(units + i * CQ_UNIT);
+		struct str rec = STR_NONE;
+
+		if (out->n && out->bytes + u.size > q->max_bytes && u.size != CQ_FILLER)
+			break;
+		if (!wanted(s, q, &rd, &u, &rec))
+			continue;
+		out->slices[out->n++] = (struct store_slice){ rec, segment_ref(rd.g) };
+		out->bytes += rec.n;
+	}
+	out->next_off = q->offset + i;
+	out->status = out->n ? STORE_FOUND : rd.removed ? STORE_REMOVED : STORE_NO_MATCH;
+}
+
+void store_read(struct store *s, const struct store_query *q, struct store_batch *out)
+{
+	struct queue *cq = cq_find(&s->cq, q->topic, q->queue);
+	const char *units;
+	int n;
+
+	out->n = 0;
+	out->bytes = 0;
+	out->next_off = out->min_off = out->max_off = 0;
+	out->status = STORE_EMPTY_QUEUE;
+	if (!cq || !cq->max)
+		return;
+	out->min_off = cq_min(&s->cq, cq, commitlog_min(&s->log));
+	out->max_off = cq->max;
+	out->next_off = q->offset;
+	if (q->offset < out->min_off) {
+		out->status = STORE_TOO_SMALL;
+		out->next_off = out->min_off;
+	} else if (q->offset == cq->max) {
+		out->status = STORE_AT_END;
+	} else if (q->offset > cq->max) {
+		out->status = STORE_BEYOND;
+		out->next_off = cq->max;
+	} else if (!(units = cq_units(&s->cq, cq, q->offset, CQ_READ_UNITS, &n))) {
+		int64_t fu = cq_file_units(&s->cq);
+
+		out->status = STORE_HOLE;
+		out->next_off = q->offset + fu - q->offset % fu;
+	} else {
+		scan(s, q, units, n, out);
+	}
+}
+
+void store_slice_unref(struct segment *seg)
+{
+	segment_unref(seg);
+}
+
+void store_batch_release(struct store_batch *b)
+{
+	int i;
+
+	for (i = 0; i < b->n; i++) {
+		segment_unref(b->slices[i].segment);
+		b->slices[i].segment = NULL;
+	}
+	b->n = 0;
+}
+
+void store_queue_bounds(
+	struct store *s, struct str topic, int queue, int64_t *min, int64_t *max)
+{
+	struct queue *q = cq_find(&s->cq, topic, queue);
+
+	*min = q ? cq_min(&s->cq, q, commitlog_min(&s->log)) : 0;
+	*max = q ? q->max : 0;
+}
+
+/* Store time of what a unit stands for; -1. */
+static int64_t unit_ms(struct store *s, const struct cq_unit *u)
+{
+	struct segment *g = u->size == CQ_FILLER ? NULL : commitlog_find(&s->log, u->phys);
+
+	if (!g || !record_peek(g, u->phys, commitlog_appended(&s->log)))
+		return -1;
+	return record_store_ms(g->map + (u->phys - g->base));
+}
+
+int64_t store_time_at(struct store *s, struct str topic, int queue, int64_t queue_off)
+{
+	struct queue *q = cq_find(&s->cq, topic, queue);
+	struct cq_unit u;
+
+	return q && cq_one(&s->cq, q, queue_off, &u) ? unit_ms(s, &u) : -1;
+}
+
+/*
+ * Apache chooses the first file modified at or after ms; the time of a file's last message says
+ * the same and survives copying.
+ */
+static void choose_file(
+	struct store *s, struct queue *q, int64_t ms, int64_t *from, int64_t *to)
+{
+	int64_t fu = cq_file_units(&s->cq), f;
+	struct cq_unit u;
+
+	for (f = q->first;; f += fu) {
+		*from = f;
+		*to = MIN(f + fu, q->max);
+		if (*to == q->max || (cq_one(&s->cq, q, *to - 1, &u) && unit_ms(s, &u) >= ms))
+			return;
+	}
+}
+
+int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64_t ms)
+{
+	struct queue *q = cq_find(&s->cq, topic, queue);
+	int64_t lo, hi, left = -1, right = -1, left_ms = -1, right_ms = -1;
+
+	if (!q || !q->max || q->first < 0)
+		return 0;
+	choose_file(s, q, ms, &lo, &hi);
+	lo = MAX(lo, cq_min(&s->cq, q, commitlog_min(&s->log)));
+	for (hi--; lo <= hi;) {
+		int64_t mid = lo + (hi - lo) / 2, t;
+		struct cq_unit u;
+
+		if (!cq_one(&s->cq, q, mid, &u))
+			return 0;
+		if (u.phys < commitlog_min(&s->log) || u.size == CQ_FILLER) {
+			left = mid;
+			lo = mid + 1;
+			continue;
+		}
+		t = unit_ms(s, &u);
+		if (t < 0)
+			return 0;
+		if (t == ms)
+			return mid;
+		if (t > ms) {
+			hi = mid - 1;
+			right = mid;
+			right_ms = t;
+		} else {
+			lo = mid + 1;
+			left = mid;
+			left_ms = t;
+		}
+	}
+	if (left_ms < 0)
+		return MAX(right, 0);
+	if (right_ms < 0)
+		return left;
+	return ms - left_ms > right_ms - ms ? right : left;
+}
+
+int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct err *e)
+{
+	struct segment *g = phys_off < 0 ? NULL : commitlog_find(&s->log, phys_off);
+	struct str rec = g ? record_of(s, g, phys_off) : STR_NONE;
+
+	if (!rec.n)
+		return err_set(
+			e, TQ_ENOTFOUND, "no message at offset %lld", (long long)phys_off);
+	*out = (struct store_slice){ rec, segment_ref(g) };
+	return 0;
+}
+
+bool store_unit(struct store *s, struct str topic, int queue, int64_t queue_off, int64_t *phys,
+	uint32_t *size, int64_t *tags_code)
+{
+	struct queue *q = cq_find(&s->cq, topic, queue);
+	struct cq_unit u;
+
+	if (!q || !cq_one(&s->cq, q, queue_off, &u) || u.size == CQ_FILLER)
+		return false;
+	*phys = u.phys;
+	*size = u.size;
+	*tags_code = u.tags;
+	return true;
+}
+
+/* ---- administration ---- */
+
+/*
+ * The tomb is durable before anything goes, so a crash cannot bring back half of the topic. Its
+ * directory is moved out of the way at once and emptied by the helper.
+ */
+int store_delete_topic(struct store *s, struct str topic, struct err *e)
+{
+	char *trash, *to;
+	int rc;
+
+	if (!store_topic_is_safe(topic))
+		return err_set(e, TQ_EINVAL, "'" STR_FMT "' is no topic", STR_ARG(topic));
+	(void)((rc = store_commit(s, e)) ||
+		(rc = checkpoint_add_tomb(&s->ckpt, topic, commitlog_appended(&s->log),
+			 commitlog_min(&s->log), e)));
+	if (rc)
+		return rc;
+	trash = path_in(s, "trash");
+	to = mem_fmt("%s/" STR_FMT ".%lld", trash, STR_ARG(topic), (long long)clock_mono_us());
+	rc = fsio_mkdirs(trash, 0750, e);
+	if (!rc)
+		rc = cq_drop_topic(&s->cq, topic, to, e);
+	mem_free(trash);
+	retention_forget_digest(s);
+	if (!rc)
+		rc = checkpoint_write_synced(&s->ckpt, &s->synced, e);
+	retention_remove_tree(s, to);
+	return rc;
+}
+
+static int64_t earliest_ms(struct store *s)
+{
+	const struct segment *g = s->log.n ? s->log.segs[0] : NULL;
+	struct message m;
+
+	if (!g || record_at(g, g->base, commitlog_appended(&s->log), false, &m) != RECORD_GOOD)
+		return -1;
+	return m.store_ms;
+}
+
+void store_stats(struct store *s, struct store_stats *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->min_phys = commitlog_min(&s->log);
+	out->appended = commitlog_appended(&s->log);
+	out->durable = store_durable(s);
+	out->indexed = s->index.indexed;
+	out->earliest_ms = earliest_ms(s);
+	out->disk_ratio = s->disk_ratio;
+	out->disk_total = s->disk_total;
+	out->disk_free = s->disk_free;
+	out->read_only = s->read_only;
+	out->disk_full = s->disk_full;
+	memcpy(out->reason, s->reason, sizeof(out->reason));
+}
+
+void store_tick(struct store *s, int64_t retention_ms)
+{
+	struct err e = ERR_INIT;
+	char *p;
+
+	take_flush_result(s);
+	retention_look_at_disk(s);
+	if (!s->read_only) {
+		if (cq_write_out(&s->cq, 2000, &e))
+			log_every(5, LOG_ERROR_, "store", "%s", e.msg);
+		note_queues(s);
+		if (s->disk_full && !s->cq.full && s->log.n &&
+			!commitlog_room(&s->log, 64 << 10, &p, &e))
+			s->disk_full = false;
+	}
+	if (s->o.inline_io && !s->read_only && flush_now(&s->flush, &e))
+		take_flush_result(s);
+	cq_trim_memory(&s->cq, 200);
+	commitlog_trim_memory(&s->log);
+	store_index_soon(s);
+	retention_tick(s, clock_mono_ms(), retention_ms);
+}
