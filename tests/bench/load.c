@@ -1,0 +1,861 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load: presses messages into a broker, ours or Apache's, and says how fast they went in.
+ *
+ *	build/bench-load -c 8 -d 32 -s 1024 -T 10 127.0.0.1:10911
+ *
+ * Connections times requests in flight, closed loop: an answer makes room for the next request.
+ * With --rate the loop is open: requests have due times, and a late one is late from when it was
+ * due. Prints one line of JSON:
+ *
+ *	{"msgs":..,"seconds":..,"rate":..,"p50_us":..,"p99_us":..,"p999_us":..,"max_us":..,"errors":..}
+ *
+ * It must not be the limit, so a frame is encoded once for each queue; a request is a copy of it
+ * with opaque and UNIQ_KEY written over. Opaque is the number of a slot plus OPAQUE_BASE, hence
+ * always ten digits. Of an answer only code and opaque are looked up. A connection is read once
+ * and written once for each turn of the loop, whatever number of messages that is.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "clock.h"
+#include "json.h"
+#include "mem.h"
+#include "message.h"
+#include "props.h"
+
+#define OPAQUE_BASE 1000000000
+#define OPAQUE_DIGITS 10
+#define KEY_DIGITS 16 /* of a UNIQ_KEY's 32, counted up */
+#define READ_ROOM (1u << 20) /* behind what a connection had left over */
+#define DRAIN_US (10 * 1000000) /* how long the last answers may take */
+
+/* ---- options ---- */
+
+struct opts {
+	const char *broker, *namesrv, *topic, *group;
+	int64_t connections, depth, queues, size, batch, count, rate, pull_max;
+	int64_t duration_ms, warmup_ms;
+	int oneway, pull, verify; /* bool, as getopt wants them */
+};
+
+static NORETURN void give_up(const char *what, const struct err *e)
+{
+	fprintf(stderr, "bench-load: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
+	exit(1);
+}
+
+static const char usage_text[] =
+	"usage: bench-load [option...] [host:port]\n"
+	"  -t, --topic=name        topic to send to (bench)\n"
+	"  -q, --queues=n          its queues, used in turn (4; 0: ask the name server)\n"
+	"  -c, --connections=n     connections (1)\n"
+	"  -d, --depth=n           requests in flight on each (1)\n"
+	"  -s, --size=bytes        body of a message (1024)\n"
+	"  -b, --batch=n           messages of a request (1)\n"
+	"  -n, --count=n           stop after so many messages\n"
+	"  -T, --time=span         or after so long (10s)\n"
+	"  -w, --warmup=span       do not count the first (0s)\n"
+	"  -r, --rate=n            open loop: requests due each second\n"
+	"      --oneway            ask for no answers\n"
+	"      --pull              read the queues from their start instead\n"
+	"      --max=n             messages of a pull (32)\n"
+	"      --verify            check CRC of what is pulled\n"
+	"  -g, --group=name        group to pull as (TOOLS_CONSUMER)\n"
+	"  -a, --namesrv=host:port who is asked when no broker is given (127.0.0.1:9876)\n";
+
+static int64_t number(const char *what, int64_t min, int64_t max)
+{
+	struct err e = ERR_INIT;
+	int64_t v = 0;
+
+	if (str_to_i64(str_of(optarg), min, max, &v, what, &e))
+		give_up(e.msg, NULL);
+	return v;
+}
+
+static int64_t span(void)
+{
+	struct err e = ERR_INIT;
+	int64_t v = 0;
+
+	if (str_to_ms(str_of(optarg), &v, &e))
+		give_up(e.msg, NULL);
+	return v;
+}
+
+static void set(struct opts *o, int letter)
+{
+	switch (letter) {
+	case 't':
+		o->topic = optarg;
+		break;
+	case 'g':
+		o->group = optarg;
+		break;
+	case 'a':
+		o->namesrv = optarg;
+		break;
+	case 'q':
+		o->queues = number("queues", 0, 65536);
+		break;
+	case 'c':
+		o->connections = number("connections", 1, 50000);
+		break;
+	case 'd':
+		o->depth = number("depth", 1, 65536);
+		break;
+	case 's':
+		o->size = number("size", 0, MESSAGE_MAX_BODY);
+		break;
+	case 'b':
+		o->batch = number("batch", 1, 10000);
+		break;
+	case 'n':
+		o->count = number("count", 1, INT64_MAX);
+		break;
+	case 'r':
+		o->rate = number("rate", 1, 10000000);
+		break;
+	case 'm':
+		o->pull_max = number("max", 1, 1024);
+		break;
+	case 'T':
+		o->duration_ms = span();
+		break;
+	case 'w':
+		o->warmup_ms = span();
+		break;
+	case 0:
+		break;
+	default:
+		fputs(usage_text, letter == 'h' ? stdout : stderr);
+		exit(letter == 'h' ? EXIT_DONE : EXIT_USAGE);
+	}
+}
+
+static struct opts parse(int argc, char **argv)
+{
+	static struct opts o = { .topic = "bench",
+		.group = "TOOLS_CONSUMER",
+		.namesrv = "127.0.0.1:9876",
+		.connections = 1,
+		.depth = 1,
+		.queues = 4,
+		.size = 1024,
+		.batch = 1,
+		.pull_max = 32 };
+	static const struct option longs[] = {
+		{ "topic", required_argument, NULL, 't' },
+		{ "queues", required_argument, NULL, 'q' },
+		{ "connections", required_argument, NULL, 'c' },
+		{ "depth", required_argument, NULL, 'd' },
+		{ "size", required_argument, NULL, 's' },
+		{ "batch", required_argument, NULL, 'b' },
+		{ "count", required_argument, NULL, 'n' },
+		{ "time", required_argument, NULL, 'T' },
+		{ "warmup", required_argument, NULL, 'w' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ "oneway", no_argument, &o.oneway, 1 },
+		{ "pull", no_argument, &o.pull, 1 },
+		{ "max", required_argument, NULL, 'm' },
+		{ "verify", no_argument, &o.verify, 1 },
+		{ "group", required_argument, NULL, 'g' },
+		{ "namesrv", required_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL },
+	};
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "t:q:c:d:s:b:n:T:w:r:g:a:h", longs, NULL)) !=
+		-1)
+		set(&o, letter);
+	if (optind < argc)
+		o.broker = argv[optind++];
+	if (optind < argc)
+		set(&o, '?');
+	if (!o.count && !o.duration_ms && !o.pull)
+		o.duration_ms = 10000;
+	return o;
+}
+
+/* ---- what was measured: buckets of 1/64 of each power of two, in microseconds ---- */
+
+#define SUB_BITS 6
+#define BUCKETS (40 << SUB_BITS)
+
+struct hist {
+	int64_t n, max, bucket[BUCKETS];
+};
+
+static size_t bucket_of(int64_t us)
+{
+	uint64_t v = us < 0 ? 0 : (uint64_t)us;
+	int shift = v >> (SUB_BITS + 1) ? 63 - __builtin_clzll(v) - SUB_BITS : 0;
+	size_t i = ((size_t)shift << SUB_BITS) + (size_t)(v >> shift);
+
+	return MIN(i, (size_t)BUCKETS - 1);
+}
+
+static int64_t bucket_value(size_t i)
+{
+	size_t shift = i >> SUB_BITS ? (i >> SUB_BITS) - 1 : 0;
+
+	return (int64_t)((i - (shift << SUB_BITS)) << shift);
+}
+
+static void hist_add(struct hist *h, int64_t us)
+{
+	h->bucket[bucket_of(us)]++;
+	h->n++;
+	h->max = MAX(h->max, us);
+}
+
+static int64_t hist_at(const struct hist *h, double part)
+{
+	int64_t left = (int64_t)((double)h->n * part);
+
+	for (size_t i = 0; i < BUCKETS; i++) {
+		left -= h->bucket[i];
+		if (left < 0)
+			return MIN(bucket_value(i), h->max);
+	}
+	return h->max;
+}
+
+/* ---- frames made beforehand ---- */
+
+struct frame {
+	char *p; /* owned */
+	size_t n, opaque_at;
+	size_t *key_at; /* where the digits of each UNIQ_KEY begin */
+	size_t keys;
+};
+
+static void put_digits(char *p, uint64_t v, int n)
+{
+	while (n--) {
+		p[n] = (char)('0' + v % 10);
+		v /= 10;
+	}
+}
+
+static void put_hex(char *p, uint64_t v, int n)
+{
+	while (n--) {
+		p[n] = "0123456789ABCDEF"[v & 15];
+		v >>= 4;
+	}
+}
+
+/* Finds the digits that requests differ in. */
+static void mark(struct frame *f, const char *unique)
+{
+	const char *at = memmem(f->p, f->n, "\"opaque\":", 9), *end = f->p + f->n;
+
+	BUG_ON(!at);
+	f->opaque_at = (size_t)(at - f->p) + 9;
+	f->key_at = mem_array(10000, sizeof(*f->key_at));
+	for (at = f->p; (at = memmem(at, (size_t)(end - at), unique, 32)); at += 32)
+		f->key_at[f->keys++] = (size_t)(at - f->p) + 32 - KEY_DIGITS;
+}
+
+static void encode(struct frame *f, struct command *c, const char *unique)
+{
+	struct buf b;
+
+	buf_init(&b, FRAME_MAX);
+	c->opaque = OPAQUE_BASE;
+	command_encode(&b, c);
+	if (buf_err(&b))
+		give_up("a request would be larger than 16 MiB", NULL);
+	f->p = buf_take(&b, &f->n);
+	mark(f, unique);
+}
+
+static void message_properties(struct buf *b, const char *unique)
+{
+	props_add(b, b->n, PROP_UNIQ_KEY, str_of(unique));
+	props_add(b, 0, PROP_WAIT, STR("true"));
+}
+
+/* The body of a request, and the properties in its header. */
+static void payload(
+	const struct opts *o, struct buf *body, struct buf *properties, const char *unique)
+{
+	struct batch_item it = { 0 };
+	char *fill = buf_reserve(body, (size_t)o->size);
+
+	for (int64_t i = 0; i < o->size; i++)
+		fill[i] = (char)('a' + i % 26);
+	if (o->batch == 1) {
+		body->n += (size_t)o->size;
+		message_properties(properties, unique);
+		return;
+	}
+	it.body = (struct str){ mem_strn(fill, (size_t)o->size), (size_t)o->size };
+	message_properties(properties, unique);
+	it.properties = (struct str){ mem_strn(properties->p, properties->n), properties->n };
+	buf_clear(properties);
+	props_add(properties, 0, PROP_WAIT, STR("true"));
+	for (int64_t i = 0; i < o->batch; i++)
+		batch_add(body, &it);
+	mem_free((char *)(uintptr_t)it.body.p);
+	mem_free((char *)(uintptr_t)it.properties.p);
+}
+
+static void make_send(const struct opts *o, struct frame *f, int64_t queue)
+{
+	char unique[MESSAGE_ID_MAX], born[24], qid[24];
+	struct buf body, properties;
+	struct command c;
+
+	message_unique_id(unique);
+	memset(unique + 32 - KEY_DIGITS, 'F', KEY_DIGITS);
+	buf_init(&body, FRAME_MAX);
+	buf_init(&properties, MESSAGE_MAX_PROPERTIES);
+	payload(o, &body, &properties, unique);
+	snprintf(born, sizeof(born), "%lld", (long long)clock_wall_ms());
+	snprintf(qid, sizeof(qid), "%lld", (long long)queue);
+	command_init(&c, o->batch > 1 ? REQ_SEND_BATCH_MESSAGE : REQ_SEND_MESSAGE_V2);
+	c.language = LANG_JAVA;
+	c.flag = o->oneway ? FLAG_ONEWAY : 0;
+	command_add(&c, "a", STR("bench-load"));
+	command_add(&c, "b", str_of(o->topic));
+	command_add(&c, "c", STR("TBW102"));
+	command_add(&c, "d", STR("4"));
+	command_add(&c, "e", str_of(qid));
+	command_add(&c, "f", STR("0"));
+	command_add(&c, "g", str_of(born));
+	command_add(&c, "h", STR("0"));
+	command_add(&c, "i", buf_str(&properties));
+	command_add(&c, "j", STR("0"));
+	command_add(&c, "k", STR("false"));
+	command_add(&c, "m", o->batch > 1 ? STR("true") : STR("false"));
+	c.body = buf_str(&body);
+	encode(f, &c, unique);
+	buf_release(&body);
+	buf_release(&properties);
+}
+
+/* ---- connections ---- */
+
+struct conn {
+	int fd;
+	int index;
+	bool wants_out;
+	char *out; /* owned; room for a frame in each slot */
+	size_t out_off, out_n;
+	char *left; /* owned; the beginning of a frame not all of which came */
+	size_t left_n, left_cap;
+	int64_t *sent_us; /* owned; by slot */
+	int *unused; /* owned; slots without a request, a stack */
+	int n_unused;
+	int64_t queue, offset; /* --pull: what is read, and the next to ask for */
+};
+
+struct load {
+	struct opts o;
+	struct frame *frames; /* owned; by queue */
+	struct conn *conns; /* owned */
+	int64_t n_conns;
+	size_t frame_max;
+	int epoll;
+	char *in; /* owned; what is read stands here while it is looked at */
+	int64_t begin_us, count_from_us, stop_us, now_us;
+	uint64_t next_key;
+	int64_t next_queue, issued, answered, in_flight; /* requests */
+	int64_t due; /* open loop: requests due so far */
+	int64_t msgs, errors, last_us;
+	int next_conn;
+	struct hist hist;
+};
+
+static int dial(const char *addr)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	char *host = mem_str(addr), *port = strrchr(host, ':');
+	int fd, one = 1;
+
+	if (!port)
+		give_up("the broker's address must be host:port", NULL);
+	*port++ = '\0';
+	if (getaddrinfo(host, port, &hints, &list))
+		give_up("the broker's address does not resolve", NULL);
+	fd = socket(list->ai_family, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, list->ai_addr, list->ai_addrlen))
+		give_up(strerror(errno), NULL);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	freeaddrinfo(list);
+	mem_free(host);
+	return fd;
+}
+
+static void conn_open(struct load *l, struct conn *c, int index)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+
+	c->fd = dial(l->o.broker);
+	c->index = index;
+	c->out = mem_grow(NULL, l->frame_max * (size_t)l->o.depth);
+	c->sent_us = mem_array((size_t)l->o.depth, sizeof(*c->sent_us));
+	c->unused = mem_array((size_t)l->o.depth, sizeof(*c->unused));
+	for (int i = (int)l->o.depth; i-- > 0;)
+		c->unused[c->n_unused++] = i;
+	c->queue = index;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev))
+		give_up(strerror(errno), NULL);
+}
+
+static void watch_out(struct load *l, struct conn *c, bool on)
+{
+	struct epoll_event ev = { .events = EPOLLIN | (on ? EPOLLOUT : 0u), .data.ptr = c };
+
+	if (c->wants_out == on)
+		return;
+	c->wants_out = on;
+	epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &ev);
+}
+
+static bool may_issue(const struct load *l)
+{
+	if (l->o.count)
+		return l->issued * l->o.batch < l->o.count;
+	return l->now_us < l->stop_us;
+}
+
+static void conn_flush(struct load *l, struct conn *c)
+{
+	ssize_t n;
+
+	while (c->out_off < c->out_n) {
+		n = send(c->fd, c->out + c->out_off, c->out_n - c->out_off, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			give_up(strerror(errno), NULL);
+		c->out_off += (size_t)n;
+	}
+	if (c->out_off == c->out_n)
+		c->out_off = c->out_n = 0;
+	watch_out(l, c, c->out_n || (l->o.oneway && !l->o.rate && may_issue(l)));
+}
+
+/* Room for n bytes; what is sent already makes place. There is always room for all slots. */
+static char *conn_room(struct load *l, struct conn *c, size_t n)
+{
+	size_t cap = l->frame_max * (size_t)l->o.depth;
+
+	if (cap - c->out_n < n && c->out_off) {
+		memmove(c->out, c->out + c->out_off, c->out_n - c->out_off);
+		c->out_n -= c->out_off;
+		c->out_off = 0;
+	}
+	return cap - c->out_n < n ? NULL : c->out + c->out_n;
+}
+
+/* ---- sending ---- */
+
+/* at: when it is sent, or was due. */
+static bool issue_send(struct load *l, struct conn *c, int64_t at)
+{
+	const struct frame *f = &l->frames[l->next_queue];
+	char *to = c->n_unused ? conn_room(l, c, f->n) : NULL;
+	int slot;
+
+	if (!to)
+		return false;
+	slot = c->unused[c->n_unused - 1];
+	memcpy(to, f->p, f->n);
+	put_digits(to + f->opaque_at, (uint64_t)(OPAQUE_BASE + slot), OPAQUE_DIGITS);
+	for (size_t i = 0; i < f->keys; i++)
+		put_hex(to + f->key_at[i], l->next_key++, KEY_DIGITS);
+	c->out_n += f->n;
+	if (++l->next_queue == l->o.queues)
+		l->next_queue = 0;
+	l->issued++;
+	if (l->o.oneway) {
+		if (l->now_us >= l->count_from_us)
+			l->msgs += l->o.batch;
+		return true;
+	}
+	c->n_unused--;
+	c->sent_us[slot] = at;
+	l->in_flight++;
+	return true;
+}
+
+static bool issue_pull(struct load *l, struct conn *c)
+{
+	char qid[24], off[24], max[24];
+	struct command rq;
+	struct buf b;
+
+	if (c->queue >= l->o.queues)
+		return false;
+	snprintf(qid, sizeof(qid), "%lld", (long long)c->queue);
+	snprintf(off, sizeof(off), "%lld", (long long)c->offset);
+	snprintf(max, sizeof(max), "%lld", (long long)l->o.pull_max);
+	command_init(&rq, REQ_PULL_MESSAGE);
+	rq.opaque = OPAQUE_BASE;
+	command_add(&rq, "consumerGroup", str_of(l->o.group));
+	command_add(&rq, "topic", str_of(l->o.topic));
+	command_add(&rq, "queueId", str_of(qid));
+	command_add(&rq, "queueOffset", str_of(off));
+	command_add(&rq, "maxMsgNums", str_of(max));
+	command_add(&rq, "sysFlag", STR("4"));
+	command_add(&rq, "commitOffset", STR("0"));
+	command_add(&rq, "suspendTimeoutMillis", STR("0"));
+	command_add(&rq, "subVersion", STR("0"));
+	command_add(&rq, "subscription", STR("*"));
+	buf_init(&b, l->frame_max);
+	command_encode(&b, &rq);
+	BUG_ON(buf_err(&b) || c->out_n);
+	memcpy(c->out, b.p, b.n);
+	c->out_n = b.n;
+	buf_release(&b);
+	c->unused[--c->n_unused] = 0;
+	c->sent_us[0] = l->now_us;
+	l->issued++;
+	l->in_flight++;
+	return true;
+}
+
+/* Closed loop: every free slot of the connection. */
+static void refill(struct load *l, struct conn *c)
+{
+	if (l->o.pull) {
+		if (c->n_unused && (!l->stop_us || l->now_us < l->stop_us))
+			issue_pull(l, c);
+	} else if (!l->o.rate) {
+		while (may_issue(l) && issue_send(l, c, l->now_us))
+			;
+	}
+	conn_flush(l, c);
+}
+
+/* Open loop: all that is due by now, over the connections in turn. */
+static void issue_due(struct load *l)
+{
+	int64_t at, tried = 0;
+
+	while (may_issue(l) && tried < l->n_conns) {
+		at = l->begin_us + l->due * 1000000 / l->o.rate;
+		if (at > l->now_us)
+			break;
+		if (issue_send(l, &l->conns[l->next_conn], at)) {
+			l->due++;
+			tried = 0;
+		} else {
+			tried++; /* later, and late */
+		}
+		l->next_conn = (int)((l->next_conn + 1) % l->n_conns);
+	}
+	for (int64_t i = 0; i < l->n_conns; i++)
+		if (l->conns[i].out_n)
+			conn_flush(l, &l->conns[i]);
+}
+
+/* ---- answers ---- */
+
+static void complain(struct load *l, const char *what, struct str detail)
+{
+	if (!l->errors++)
+		fprintf(stderr, "bench-load: first error: %s" STR_FMT "\n", what,
+			STR_ARG(detail));
+}
+
+/* The number behind a name of a header; false if it is not there. */
+static bool quick(struct str header, const char *name, size_t n, int64_t *v)
+{
+	const char *p = memmem(header.p, header.n, name, n), *end = header.p + header.n;
+	bool minus;
+
+	if (!p)
+		return false;
+	p += n;
+	minus = p < end && *p == '-';
+	for (p += minus, *v = 0; p < end && *p >= '0' && *p <= '9'; p++)
+		*v = *v * 10 + (*p - '0');
+	*v = minus ? -*v : *v;
+	return true;
+}
+
+static void account(struct load *l, struct conn *c, int64_t slot, int64_t msgs)
+{
+	if (l->now_us >= l->count_from_us) {
+		hist_add(&l->hist, l->now_us - c->sent_us[slot]);
+		l->msgs += msgs;
+		l->last_us = l->now_us;
+	}
+}
+
+/* Counts the records of a pull answer and checks that they follow each other. */
+static int64_t check_records(struct load *l, struct conn *c, struct str body)
+{
+	struct rd r = rd_init(body);
+	struct err e = ERR_INIT;
+	struct message m;
+	int64_t n = 0;
+
+	for (; rd_left(&r); n++) {
+		if (message_decode(&r, &m, &e)) {
+			complain(l, e.msg, STR_NONE);
+			break;
+		}
+		if (m.queue_id != c->queue || m.queue_off != c->offset + n)
+			complain(l, "a record out of order, topic ", m.topic);
+		if (l->o.verify && !message_crc_ok(&m))
+			complain(l, "a record whose CRC is wrong, topic ", m.topic);
+	}
+	return n;
+}
+
+static void pulled(struct load *l, struct conn *c, char *frame, size_t total)
+{
+	struct err e = ERR_INIT;
+	struct command a;
+	int64_t next;
+
+	if (command_decode(frame, total, &a, &e))
+		give_up("what came back is no frame", &e);
+	if (str_to_i64(command_ext(&a, "nextBeginOffset"), 0, INT64_MAX, &next, "offset", NULL))
+		next = c->offset;
+	if (a.code == RESP_SUCCESS) {
+		account(l, c, 0, check_records(l, c, a.body));
+		c->offset = next;
+	} else if (a.code == RESP_PULL_OFFSET_MOVED && next > c->offset) {
+		c->offset = next; /* the front was deleted */
+	} else if (a.code == RESP_PULL_RETRY_IMMEDIATELY) {
+		c->offset = next;
+	} else {
+		if (a.code != RESP_PULL_NOT_FOUND && a.code != RESP_PULL_OFFSET_MOVED)
+			complain(l, "pull: ", a.remark);
+		c->queue += l->n_conns;
+		c->offset = 0;
+	}
+}
+
+static void answered(struct load *l, struct conn *c, char *frame, size_t total)
+{
+	struct str header = { frame + 8, get_be32(frame + 4) & 0xffffff };
+	int64_t code, opaque;
+
+	if (!quick(header, "\"opaque\":", 9, &opaque) || !quick(header, "\"code\":", 7, &code))
+		give_up("an answer without code and opaque", NULL);
+	opaque -= OPAQUE_BASE;
+	if (opaque < 0 || opaque >= l->o.depth)
+		return; /* a request of the broker's own */
+	if (l->o.pull)
+		pulled(l, c, frame, total);
+	else if (code == RESP_SUCCESS)
+		account(l, c, opaque, l->o.batch);
+	else
+		complain(l, "send: ", header);
+	c->unused[c->n_unused++] = (int)opaque;
+	l->in_flight--;
+	l->answered++;
+}
+
+/* Keeps the n bytes at p for the next read. */
+static void keep(struct conn *c, const char *p, size_t n)
+{
+	if (n > c->left_cap) {
+		c->left_cap = n * 2;
+		c->left = mem_grow(c->left, c->left_cap);
+	}
+	if (n)
+		memcpy(c->left, p, n);
+	c->left_n = n;
+}
+
+static void conn_read(struct load *l, struct conn *c)
+{
+	struct err e = ERR_INIT;
+	struct str rest;
+	size_t total;
+	ssize_t n;
+	int rc;
+
+	if (c->left_n)
+		memcpy(l->in, c->left, c->left_n);
+	n = read(c->fd, l->in + c->left_n, READ_ROOM);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		give_up(n ? strerror(errno) : "the broker closed a connection", NULL);
+	l->now_us = clock_mono_us();
+	rest = (struct str){ l->in, c->left_n + (size_t)n };
+	while (!(rc = frame_measure(rest, &total, &e))) {
+		answered(l, c, (char *)(uintptr_t)rest.p, total);
+		rest = str_skip(rest, total);
+	}
+	if (rc != TQ_ENOTYET)
+		give_up("what came back is no frame", &e);
+	keep(c, rest.p, rest.n);
+}
+
+/* ---- the loop ---- */
+
+/* Until the next thing is due: at most 100 ms, so that stopping is noticed. */
+static int wait_for(struct load *l, struct epoll_event *ev, int max)
+{
+	struct timespec ts = { 0, 100000000 };
+	int64_t us;
+
+	if (l->o.rate && may_issue(l)) {
+		us = l->begin_us + l->due * 1000000 / l->o.rate - clock_mono_us();
+		ts.tv_nsec = MIN(MAX(us, 0), 100000) * 1000;
+	}
+	return epoll_pwait2(l->epoll, ev, max, &ts, NULL);
+}
+
+static bool done(const struct load *l)
+{
+	if (l->o.pull)
+		return !l->in_flight;
+	if (may_issue(l))
+		return false;
+	for (int64_t i = 0; l->o.oneway && i < l->n_conns; i++)
+		if (l->conns[i].out_n)
+			return false;
+	return !l->in_flight;
+}
+
+static void turn(struct load *l)
+{
+	struct epoll_event ev[256];
+	int n = wait_for(l, ev, ARRAY_LEN(ev));
+
+	l->now_us = clock_mono_us();
+	for (int i = 0; i < n; i++) {
+		struct conn *c = ev[i].data.ptr;
+
+		if (ev[i].events & ~(unsigned)EPOLLOUT)
+			conn_read(l, c);
+		refill(l, c);
+	}
+	if (l->o.rate)
+		issue_due(l);
+	if (l->stop_us && l->now_us > l->stop_us + DRAIN_US) {
+		l->errors += l->in_flight;
+		l->in_flight = 0;
+	}
+}
+
+static void run(struct load *l)
+{
+	l->begin_us = l->now_us = clock_mono_us();
+	l->count_from_us = l->begin_us + l->o.warmup_ms * 1000;
+	if (l->o.duration_ms)
+		l->stop_us = l->count_from_us + l->o.duration_ms * 1000;
+	for (int64_t i = 0; i < l->n_conns; i++)
+		refill(l, &l->conns[i]);
+	if (l->o.rate)
+		issue_due(l);
+	while (!done(l))
+		turn(l);
+}
+
+static void report(const struct load *l)
+{
+	int64_t end = l->o.oneway ? l->now_us : MAX(l->last_us, l->count_from_us);
+	double seconds = (double)(end - l->count_from_us) / 1e6;
+
+	printf("{\"msgs\":%lld,\"seconds\":%.3f,\"rate\":%.0f,\"p50_us\":%lld,\"p99_us\":%lld,"
+	       "\"p999_us\":%lld,\"max_us\":%lld,\"errors\":%lld}\n",
+		(long long)l->msgs, seconds, seconds > 0 ? (double)l->msgs / seconds : 0,
+		(long long)hist_at(&l->hist, 0.5), (long long)hist_at(&l->hist, 0.99),
+		(long long)hist_at(&l->hist, 0.999), (long long)l->hist.max,
+		(long long)l->errors);
+}
+
+/* ---- the route, when no broker was given ---- */
+
+static const cJSON *first(const cJSON *o, const char *key)
+{
+	return cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(o, key), 0);
+}
+
+/* Address of the first master, and the number of queues if it was left open. */
+static void ask_route(struct opts *o)
+{
+	struct client_opts co = { 0 };
+	struct client *client = client_new(&co);
+	struct err e = ERR_INIT;
+	const cJSON *addrs;
+	struct command rq;
+	struct reply *rp;
+	const char *addr;
+	cJSON *doc;
+
+	command_init(&rq, REQ_GET_ROUTEINFO_BY_TOPIC);
+	command_add(&rq, "topic", str_of(o->topic));
+	if (client_call(client, o->namesrv, &rq, 5000, &rp, &e))
+		give_up("route", &e);
+	if (rp->cmd.code != RESP_SUCCESS || json_parse(rp->cmd.body, JSON_LOOSE, &doc, &e))
+		give_up("the name server has no route of the topic", NULL);
+	addrs = cJSON_GetObjectItemCaseSensitive(first(doc, "brokerDatas"), "brokerAddrs");
+	addr = json_text(addrs, "0", NULL);
+	if (!addr)
+		give_up("the topic's broker has no master", NULL);
+	if (!o->broker)
+		o->broker = mem_str(addr);
+	if (!o->queues)
+		o->queues = json_int(first(doc, "queueDatas"), "writeQueueNums", 4);
+	cJSON_Delete(doc);
+	reply_free(rp);
+	client_free(client);
+}
+
+static void raise_limit(int64_t files)
+{
+	struct rlimit r;
+
+	if (!getrlimit(RLIMIT_NOFILE, &r) && r.rlim_cur < (rlim_t)files + 64) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct load *l = mem_alloc(sizeof(*l));
+
+	l->o = parse(argc, argv);
+	if (!l->o.broker || !l->o.queues)
+		ask_route(&l->o);
+	if (l->o.pull) {
+		l->o.depth = 1;
+		l->o.connections = MIN(l->o.connections, l->o.queues);
+	}
+	l->frames = mem_array((size_t)l->o.queues, sizeof(*l->frames));
+	l->frame_max = 4096;
+	for (int64_t i = 0; i < l->o.queues && !l->o.pull; i++) {
+		make_send(&l->o, &l->frames[i], i);
+		l->frame_max = MAX(l->frame_max, l->frames[i].n);
+	}
+	l->n_conns = l->o.connections;
+	l->conns = mem_array((size_t)l->n_conns, sizeof(*l->conns));
+	l->in = mem_grow(NULL, FRAME_MAX + READ_ROOM);
+	l->next_key = (uint64_t)clock_wall_ms() << 20;
+	l->epoll = epoll_create1(0);
+	raise_limit(l->n_conns);
+	for (int64_t i = 0; i < l->n_conns; i++)
+		conn_open(l, &l->conns[i], (int)i);
+	run(l);
+	report(l);
+	return l->errors ? EXIT_FAILED : EXIT_DONE;
+}
