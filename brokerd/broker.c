@@ -98,7 +98,7 @@ static int start_metadata(struct broker *b, struct err *e)
 {
 	const struct config *cfg = b->cfg;
 	char *path = mem_fmt("%s/meta.db", cfg->data);
-	struct metadb_opts mo = { path, server_post, b->server };
+	struct metadb_opts mo = { path, server_base(b->server) };
 	struct catalog_opts co = {
 		.cluster = cfg->cluster,
 		.broker = cfg->broker,
@@ -277,12 +277,14 @@ int broker_stop(struct broker *b, struct err *e)
 		offsets_flush(b->offsets);
 	if (b->hold)
 		hold_drop_pulls(b->hold);
+	/* What waits for it is answered; completions need everything else alive. */
+	metadb_close(b->metadb);
+	b->metadb = NULL;
 	if (b->server)
 		server_flush(b->server);
 	rc = close_store(b, e);
 	if (b->server)
 		server_close_all(b->server);
-	metadb_close(b->metadb);
 	schedule_free(b->schedule);
 	offsets_free(b->offsets);
 	hold_free(b->hold);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metadb: a queue of jobs, a thread that runs them, SQLite behind it.
+ * metadb: jobs are letters to the meta thread. It runs them in a transaction that it commits when no
+ * further letter waits:
  *
- *	loop: submit ──▶ queue ──▶ meta: BEGIN  job job job  COMMIT (one sync) ──▶ done list ──▶ loop: done()
+ *	loop: submit ──▶ meta: BEGIN  job job job  COMMIT (one sync) ──▶ letters back ──▶ loop: done()
  *
  * While one commit waits for the disk the next batch collects: the sync in progress is the batching
  * window. Invariants:
@@ -10,18 +11,18 @@
  *	2. A job that fails leaves no trace: it ran in a savepoint.
  *	3. After a failed commit every job of its batch reports that failure, and none is applied.
  *
- * The lock guards the two lists and nothing else.
+ * Before the thread runs, and after it has stopped, a job runs where it is submitted, with a
+ * transaction of its own; its done() still waits for the next look into the mailbox.
  */
 #include "metadb.h"
 
-#include <pthread.h>
+#include <event2/event.h>
 #include <sqlite3.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 
-#include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "thread.h"
 
 #define BATCH_MAX 4096 /* jobs of one transaction, so that no answer waits for ever */
 
@@ -46,7 +47,8 @@ struct meta {
 };
 
 struct job {
-	struct job *next;
+	struct metadb *db;
+	struct job *next; /* in the batch */
 	meta_run run;
 	meta_done done;
 	void *arg;
@@ -54,57 +56,19 @@ struct job {
 	struct err err; /* of rc; empty when it is 0 */
 };
 
-struct job_list {
+struct metadb {
+	struct meta m; /* the meta thread's, while it runs */
+	char *path; /* owned */
+	struct worker *worker; /* NULL: not started, or stopped */
+	struct mailbox *back; /* completions, to the loop */
+	struct event *ev; /* of back; NULL in tests */
+
+	/* meta: the batch in the open transaction. */
 	struct job *head, **tail;
 	size_t n;
+	int rc; /* of its BEGIN */
+	struct err err;
 };
-
-struct metadb {
-	struct meta m; /* the meta thread's, once it runs */
-	char *path; /* owned */
-	void (*post)(void *loop, void (*fn)(void *arg), void *arg);
-	void *loop;
-	int waiting; /* loop */
-
-	pthread_t thread;
-	bool running;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	struct job_list queue, finished; /* under lock, as the two below */
-	bool stop, posted;
-};
-
-/* ---- lists ---- */
-
-static void list_init(struct job_list *l)
-{
-	l->head = NULL;
-	l->tail = &l->head;
-	l->n = 0;
-}
-
-static void list_add(struct job_list *l, struct job *j)
-{
-	j->next = NULL;
-	*l->tail = j;
-	l->tail = &j->next;
-	l->n++;
-}
-
-/* Moves at most max jobs from the front of `from` to the empty list `to`. */
-static void list_move(struct job_list *to, struct job_list *from, size_t max)
-{
-	struct job *j;
-
-	list_init(to);
-	while (to->n < max && (j = from->head)) {
-		from->head = j->next;
-		from->n--;
-		list_add(to, j);
-	}
-	if (!from->head)
-		from->tail = &from->head;
-}
 
 /* ---- SQLite ---- */
 
@@ -130,7 +94,7 @@ static int bind_str(sqlite3_stmt *st, int i, struct str s)
 	return sqlite3_bind_text64(st, i, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int bind(struct meta *m, enum meta_stmt which, sqlite3_stmt **out, const char *types,
+static int bind_all(struct meta *m, enum meta_stmt which, sqlite3_stmt **out, const char *types,
 	va_list ap, struct err *e)
 {
 	sqlite3_stmt *st = m->stmts[which];
@@ -170,7 +134,7 @@ int meta_exec(struct meta *m, enum meta_stmt which, struct err *e, const char *t
 	int rc;
 
 	va_start(ap, types);
-	rc = bind(m, which, &st, types, ap, e);
+	rc = bind_all(m, which, &st, types, ap, e);
 	va_end(ap);
 	if (rc)
 		return rc;
@@ -198,7 +162,7 @@ int meta_each(struct meta *m, enum meta_stmt which, meta_row row, void *arg, str
 	int rc, got;
 
 	va_start(ap, types);
-	rc = bind(m, which, &st, types, ap, e);
+	rc = bind_all(m, which, &st, types, ap, e);
 	va_end(ap);
 	if (rc)
 		return rc;
@@ -297,19 +261,31 @@ static void close_handle(struct meta *m)
 		log_warn("metadb", "closing '%s': %s", m->path, sqlite3_errmsg(m->db));
 }
 
+static void mail_ready(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+	metadb_deliver(arg);
+}
+
+static int open_back(struct metadb *db, struct event_base *base, struct err *e)
+{
+	int rc = mailbox_new(&db->back, e);
+
+	if (rc || !base)
+		return rc;
+	db->ev = event_new(base, mailbox_fd(db->back), EV_READ | EV_PERSIST, mail_ready, db);
+	BUG_ON(!db->ev);
+	event_add(db->ev, NULL);
+	return 0;
+}
+
 int metadb_open(const struct metadb_opts *o, struct metadb **out, struct err *e)
 {
 	struct metadb *db = mem_alloc(sizeof(*db));
 	int rc;
 
 	db->path = mem_str(o->path);
-	db->post = o->post;
-	db->loop = o->loop;
-	list_init(&db->queue);
-	list_init(&db->finished);
-	pthread_mutex_init(&db->lock, NULL);
-	pthread_cond_init(&db->wake, NULL);
-	rc = open_handle(&db->m, db->path, e);
+	db->tail = &db->head;
+	(void)((rc = open_back(db, o->base, e)) || (rc = open_handle(&db->m, db->path, e)));
 	if (rc) {
 		metadb_close(db);
 		return rc;
@@ -347,7 +323,7 @@ int metadb_run(struct metadb *db, meta_run run, void *arg, struct err *e)
 {
 	int rc;
 
-	BUG_ON(db->running);
+	BUG_ON(db->worker);
 	rc = run_sql(&db->m, "BEGIN IMMEDIATE", e);
 	if (rc)
 		return rc;
@@ -358,131 +334,106 @@ int metadb_run(struct metadb *db, meta_run run, void *arg, struct err *e)
 	return rc;
 }
 
-static void run_batch(struct meta *m, struct job_list *batch)
-{
-	struct err e = ERR_INIT;
-	int rc = run_sql(m, "BEGIN IMMEDIATE", &e);
-
-	for (struct job *j = batch->head; !rc && j; j = j->next)
-		j->rc = run_job(m, j->run, j->arg, &j->err);
-	if (!rc)
-		rc = commit(m, &e);
-	if (!rc)
-		return;
-	log_err("metadb", &e);
-	for (struct job *j = batch->head; j; j = j->next) {
-		if (j->rc)
-			continue;
-		j->rc = rc;
-		j->err = e;
-	}
-}
-
-/* ---- between the threads ---- */
+/* ---- batches ---- */
 
 /* On the loop. */
-static void deliver(void *arg)
+static void finish_job(void *arg)
 {
-	struct metadb *db = arg;
-	struct job_list done;
-	struct job *j;
+	struct job *j = arg;
 
-	pthread_mutex_lock(&db->lock);
-	db->posted = false;
-	list_move(&done, &db->finished, SIZE_MAX);
-	pthread_mutex_unlock(&db->lock);
-	while ((j = done.head)) {
-		done.head = j->next;
-		db->waiting--;
-		if (j->done)
-			j->done(j->arg, j->rc, &j->err);
-		mem_free(j);
+	if (j->done)
+		j->done(j->arg, j->rc, &j->err);
+	mem_free(j);
+}
+
+static void end_batch(struct metadb *db)
+{
+	struct job *j, *next;
+
+	if (!db->rc)
+		db->rc = commit(&db->m, &db->err);
+	if (db->rc)
+		log_err("metadb", &db->err);
+	for (j = db->head; j; j = next) {
+		next = j->next;
+		if (db->rc && !j->rc) {
+			j->rc = db->rc;
+			j->err = db->err;
+		}
+		post(db->back, finish_job, j);
 	}
+	db->head = NULL;
+	db->tail = &db->head;
+	db->n = 0;
 }
 
-static void hand_back(struct metadb *db, struct job_list *batch)
+static void add_to_batch(struct metadb *db, struct job *j)
 {
-	bool post;
-
-	pthread_mutex_lock(&db->lock);
-	*db->finished.tail = batch->head;
-	db->finished.tail = batch->tail;
-	db->finished.n += batch->n;
-	post = !db->posted;
-	db->posted = true;
-	pthread_mutex_unlock(&db->lock);
-	if (post)
-		db->post(db->loop, deliver, db);
-}
-
-static void *meta_thread(void *arg)
-{
-	struct metadb *db = arg;
-	struct job_list batch;
-
-	for (;;) {
-		pthread_mutex_lock(&db->lock);
-		while (!db->queue.head && !db->stop)
-			pthread_cond_wait(&db->wake, &db->lock);
-		list_move(&batch, &db->queue, BATCH_MAX);
-		pthread_mutex_unlock(&db->lock);
-		if (!batch.n)
-			return NULL;
-		run_batch(&db->m, &batch);
-		hand_back(db, &batch);
+	if (!db->n++) {
+		err_clear(&db->err);
+		db->rc = run_sql(&db->m, "BEGIN IMMEDIATE", &db->err);
 	}
+	if (!db->rc)
+		j->rc = run_job(&db->m, j->run, j->arg, &j->err);
+	*db->tail = j;
+	db->tail = &j->next;
 }
 
-int metadb_start(struct metadb *db, struct err *e)
+/* On the meta thread. */
+static void take_job(void *arg)
 {
-	int rc = pthread_create(&db->thread, NULL, meta_thread, db);
+	struct job *j = arg;
+	struct metadb *db = j->db;
 
-	if (rc)
-		return err_set(e, TQ_EFAIL, "cannot start the meta thread: %s", strerror(rc));
-	pthread_setname_np(db->thread, "meta");
-	db->running = true;
-	return 0;
+	add_to_batch(db, j);
+	if (db->n == BATCH_MAX || !mailbox_waiting(worker_mail(db->worker)))
+		end_batch(db);
 }
 
 void metadb_submit(struct metadb *db, meta_run run, meta_done done, void *arg)
 {
 	struct job *j = mem_alloc(sizeof(*j));
-	bool idle;
 
+	j->db = db;
 	j->run = run;
 	j->done = done;
 	j->arg = arg;
-	db->waiting++;
-	pthread_mutex_lock(&db->lock);
-	idle = !db->queue.head;
-	list_add(&db->queue, j);
-	pthread_mutex_unlock(&db->lock);
-	if (idle)
-		pthread_cond_signal(&db->wake);
+	if (db->worker) {
+		post(worker_mail(db->worker), take_job, j);
+		return;
+	}
+	add_to_batch(db, j);
+	end_batch(db);
 }
 
-int metadb_waiting(const struct metadb *db)
+size_t metadb_deliver(struct metadb *db)
 {
-	return db->waiting;
+	return mailbox_run(db->back);
+}
+
+int metadb_start(struct metadb *db, struct err *e)
+{
+	return worker_start(&on_meta, 1, &db->worker, e);
 }
 
 void metadb_close(struct metadb *db)
 {
+	struct worker *worker;
+
 	if (!db)
 		return;
-	if (db->running) {
-		pthread_mutex_lock(&db->lock);
-		db->stop = true;
-		pthread_mutex_unlock(&db->lock);
-		pthread_cond_signal(&db->wake);
-		pthread_join(db->thread, NULL);
-	}
-	/* What done() submits from here on would never run. */
-	deliver(db);
-	BUG_ON(db->running && db->queue.head);
-	close_handle(&db->m);
-	pthread_mutex_destroy(&db->lock);
-	pthread_cond_destroy(&db->wake);
+	worker = db->worker;
+	if (worker)
+		worker_stop(worker);
+	db->worker = NULL;
+	while (db->back && metadb_deliver(db))
+		; /* a completion may have submitted more */
+	if (db->m.db)
+		close_handle(&db->m);
+	if (db->ev)
+		event_free(db->ev);
+	if (db->back)
+		mailbox_free(db->back);
 	mem_free(db->path);
 	mem_free(db);
 }

@@ -33,19 +33,19 @@ enum meta_stmt {
 	STMT_COUNT
 };
 
+struct event_base;
+
 struct metadb_opts {
 	const char *path; /* of meta.db; ":memory:" for tests */
-	/* Runs fn(arg) on the loop soon, in order of the calls; called from the meta thread. */
-	void (*post)(void *loop, void (*fn)(void *arg), void *arg);
-	void *loop;
+	struct event_base *base; /* where completions run; NULL: call metadb_deliver() */
 };
 
-/* Opens or creates, migrates the schema. No thread yet: metadb_read() may be used to load. */
+/* Opens or creates, migrates the schema. No thread yet: metadb_run() may be used to load. */
 int metadb_open(const struct metadb_opts *o, struct metadb **out, struct err *e) MUST_USE;
 /* From here on the handle belongs to the meta thread. */
 int metadb_start(struct metadb *db, struct err *e) MUST_USE;
-/* Runs what was submitted, stops the thread, closes. Completions that were not yet delivered by
- * `post` are then called from here, so nobody waits in vain. NULL is fine. */
+/* Runs what was submitted and what its completions submit, all completions with it; closes. NULL
+ * is fine. */
 void metadb_close(struct metadb *db);
 
 typedef int (*meta_run)(struct meta *m, void *arg, struct err *e);
@@ -55,7 +55,8 @@ typedef void (*meta_done)(void *arg, int rc, const struct err *e);
 void metadb_submit(struct metadb *db, meta_run run, meta_done done, void *arg);
 /* Before metadb_start(): runs a job here and now, in a transaction. */
 int metadb_run(struct metadb *db, meta_run run, void *arg, struct err *e) MUST_USE;
-int metadb_waiting(const struct metadb *db); /* submitted, completion not yet called */
+/* Runs the completions that are there; returns how many. */
+size_t metadb_deliver(struct metadb *db);
 
 /*
  * Inside a job. `types` has a letter per bound value: s struct str (NULL p: SQL NULL), t const char *,
