@@ -86,7 +86,7 @@ FUZZ_SECONDS ?= 10
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ = $(MAKE) -s -j2 CC=clang B=$(B)-fuzz SAN=fuzzer-no-link,address,undefined \
 	$(FUZZERS:%=$(B)-fuzz/fuzz-%)
-$(B)/fuzz-%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libtdmq.a
+$(B)/fuzz-%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libmigrate.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS)
 fuzz-corpus:
 	@$(FUZZ)

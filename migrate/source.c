@@ -122,7 +122,7 @@ static int check_size(struct str s, struct err *e)
 	return 0;
 }
 
-static int parse(struct buf *b, cJSON **doc, struct err *e)
+static int parse_text(struct buf *b, cJSON **doc, struct err *e)
 {
 	int rc;
 
@@ -135,6 +135,13 @@ static int parse(struct buf *b, cJSON **doc, struct err *e)
 	blank_preamble(b);
 	rc = check_size(buf_str(b), e);
 	return rc ? rc : json_parse(buf_str(b), JSON_LOOSE, doc, e);
+}
+
+static int parse(struct buf *b, const char *path, cJSON **doc, struct err *e)
+{
+	int rc = parse_text(b, doc, e);
+
+	return rc ? err_wrap(e, "file '%s'", path) : 0;
 }
 
 static int too_big(const char *path, int64_t bytes, struct err *e)
@@ -155,8 +162,8 @@ static int load(const char *path, cJSON **doc, struct err *e)
 		return too_big(path, st.st_size, e);
 	buf_init(&b, SOURCE_MAX_BYTES + 1);
 	rc = fsio_read_file(path, SOURCE_MAX_BYTES, &b, e);
-	if (!rc && (rc = parse(&b, doc, e)))
-		err_wrap(e, "file '%s'", path);
+	if (!rc)
+		rc = parse(&b, path, doc, e);
 	buf_release(&b);
 	return rc;
 }
@@ -267,4 +274,21 @@ int inventory_read(struct inventory *inv, const char *path, struct err *e)
 	if (strcmp(path, "-") && !stat(path, &st) && S_ISDIR(st.st_mode))
 		return read_dir(inv, path, e);
 	return read_file(inv, path, e);
+}
+
+int inventory_read_text(struct inventory *inv, const char *name, struct str text, struct err *e)
+{
+	cJSON *doc = NULL;
+	struct buf b;
+	int rc;
+
+	inv->path = arena_str(&inv->mem, name);
+	buf_init(&b, SOURCE_MAX_BYTES + 1);
+	buf_add_str(&b, text);
+	rc = buf_err(&b) ? too_big(name, (int64_t)text.n, e) : parse(&b, name, &doc, e);
+	if (!rc)
+		rc = scan_doc(inv, name, doc, e);
+	cJSON_Delete(doc);
+	buf_release(&b);
+	return rc;
 }

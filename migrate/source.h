@@ -78,6 +78,10 @@ void inventory_release(struct inventory *inv);
  */
 int inventory_read(struct inventory *inv, const char *path, struct err *e) MUST_USE;
 
+/* The same of text that is there already; name stands for the file in errors. */
+int inventory_read_text(
+	struct inventory *inv, const char *name, struct str text, struct err *e) MUST_USE;
+
 /* For sources. All copy. */
 struct found *inventory_add(struct inventory *inv, enum object_kind kind, const char *name);
 void inventory_add_system(struct inventory *inv, const char *topic);

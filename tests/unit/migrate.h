@@ -36,18 +36,11 @@ static inline void test_write(const char *dir, const char *name, const char *tex
 	mem_free(path);
 }
 
-/* Reads text as a file named m.json. */
+/* Reads text as if it stood in m.json. */
 static inline int test_inventory(struct inventory *inv, const char *text, struct err *e)
 {
-	char *dir = test_dir(), *path = mem_fmt("%s/m.json", dir);
-	int rc;
-
-	test_write(dir, "m.json", text);
 	inventory_init(inv);
-	rc = inventory_read(inv, path, e);
-	mem_free(path);
-	test_dir_remove(dir);
-	return rc;
+	return inventory_read_text(inv, "m.json", str_of(text), e);
 }
 
 static inline const struct found *test_found(const struct inventory *inv, const char *name)
