@@ -69,5 +69,7 @@ extern const struct cmd_group cmd_groups[]; /* ends with a NULL noun */
 /* By noun or alias; NULL if there is none. */
 const struct cmd_group *cmd_group_find(const char *noun);
 const struct cmd *cmd_find(const struct cmd_group *g, const char *verb);
+/* Whether the noun is the command, as in `tdmqctl version`. */
+bool cmd_is_alone(const struct cmd_group *g);
 
 #endif

@@ -29,7 +29,7 @@
 struct globals {
 	struct out_opts out;
 	struct strv nameservers, brokers;
-	const char *context, *namespace, *config;
+	const char *context, *namespace, *config, *confirm;
 	int color, progress, verbose; /* color: enum color_when */
 	bool all_namespaces, yes, no_input, dry_run, raw_names, quiet, trace_wire, help,
 		version;
@@ -48,12 +48,26 @@ struct ctx {
 	const struct cmd_group *group;
 	const struct cmd *cmd;
 	struct opt_set own; /* the command's options: see CTX_GIVEN */
+	const char *context;   /* name of the context in use; NULL: none */
 	const char *namespace; /* current one; "default" if none is chosen */
+	const char *nameservers;
 	bool tty_in, tty_err;
 	bool read_only, protected;
-	int warnings;
-	bool partial; /* some part failed and was reported: exit 3 */
+	struct strv warnings; /* texts of what ctx_warn() said, for the meta of lists */
+	size_t skips_told;    /* skipped brokers warned about */
+	int last_failure;     /* code of the last ctx_failed() */
+	bool reported;	      /* cx->err has been shown already */
 };
+
+extern const struct opt global_opts[];
+
+void ctx_init(struct ctx *cx);
+void ctx_release(struct ctx *cx);
+/*
+ * After cx->set was parsed: adds environment, configuration file and built-in values, opens the
+ * output and, unless the command is local, prepares the admin. Nothing is sent yet.
+ */
+int ctx_open(struct ctx *cx, const struct opt_set *global) MUST_USE;
 
 /* Whether the option of the command that fills this member was given. */
 #define CTX_GIVEN(cx, type, member) ((cx)->own.opts && OPT_GIVEN(&(cx)->own, type, member))
@@ -80,11 +94,22 @@ void ctx_done(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 void ctx_note(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 void ctx_warn(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 /*
- * For commands that go on after one of several objects failed: reports cx->err, clears it and
- * remembers that the result is partial. In the end return ctx_result(cx, done, failed).
+ * For commands that go on after one of several objects failed: reports cx->err with the object in
+ * front and clears it. In the end return ctx_result(cx, done, failed).
  */
 void ctx_failed(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
-/* 0; TQ_EPARTIAL when some failed; the last error when all did. */
+/* 0 when nothing failed, TQ_EPARTIAL when something did, the last code when all did. */
 int ctx_result(struct ctx *cx, size_t done, size_t failed);
+/* Error, why and try on stderr; as one JSON object with -o json. */
+void ctx_report(struct ctx *cx, const struct err *e);
+
+/* out_list() with the meta of cli lists: context, warnings, truncated. Takes items. */
+int ctx_list(struct ctx *cx, const struct view *v, cJSON *items) MUST_USE;
+/* Warns of brokers that were gone past; ctx_list() and main do it. */
+void ctx_warn_skipped(struct ctx *cx);
+/* meta for out_list() and out_end(); the caller deletes it. */
+cJSON *ctx_meta(struct ctx *cx, bool truncated);
+/* Whether -o asks for the object a write made (json, ndjson, yaml, name). */
+bool ctx_wants_object(const struct ctx *cx);
 
 #endif

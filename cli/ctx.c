@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctx: settings in their order (flag, environment, context, built-in), and the few sentences all
+ * commands say in the same words: what changed, what would change, may I, what went wrong.
+ *
+ * Data goes to stdout through out, everything here goes to stderr.
+ */
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "ctx.h"
+#include "fsio.h"
+#include "names.h"
+
+#define DEFAULT_NAMESERVER "127.0.0.1:9876"
+#define SECRET_FILE_MAX 4096
+
+static const char *const color_names[] = { "auto", "always", "never", NULL };
+static const char *const progress_names[] = { "auto", "json", "none", NULL };
+
+const struct opt global_opts[] = {
+	OPT_NAME('C', "context", "name", struct globals, context, NAMES_CONTEXT,
+		"use this context of the configuration file"),
+	{ OPT_HEAD_(LIST, 's', "nameserver", "list", struct globals, nameservers,
+		  "name servers, host:port, comma or semicolon between"),
+		.flags = OPT_SEMICOLON },
+	OPT_LIST('b', "broker", "name", struct globals, brokers, NAMES_BROKER,
+		"only this broker, name or address; may be repeated"),
+	OPT_NAME('N', "namespace", "name", struct globals, namespace, NAMES_NAMESPACE,
+		"namespace of names; '' for names without one"),
+	OPT_BOOL('A', "all-namespaces", struct globals, all_namespaces, "every namespace"),
+	OPT_ENUM('o', "output", struct globals, out.format, out_format_names, OUT_TABLE,
+		"form of the output"),
+	OPT_LIST(0, "columns", "list", struct globals, out.columns, NAMES_NONE,
+		"columns of tables, in this order"),
+	OPT_STR(0, "sort-by", "column", struct globals, out.sort_by,
+		"sort rows; column:desc turns the order"),
+	OPT_STR(0, "filter", "expr", struct globals, out.filter,
+		"only rows for which it holds, as 'lag>1000 && name~^order'"),
+	OPT_BOOL(0, "no-headers", struct globals, out.no_headers, "tables without their first line"),
+	OPT_BOOL(0, "raw", struct globals, out.raw, "plain integers instead of 1.2K and 3.4 MiB"),
+	OPT_BOOL(0, "raw-names", struct globals, raw_names, "names as they are on the wire"),
+	OPT_INT('n', "limit", "count", struct globals, limit, 0, INT64_MAX, 0,
+		"at most so many rows or messages; 0 is the command's default"),
+	OPT_BOOL('y', "yes", struct globals, yes, "answer yes where a command asks"),
+	OPT_STR(0, "confirm", "name", struct globals, confirm,
+		"in a protected context, its name, to let --yes do"),
+	OPT_BOOL(0, "no-input", struct globals, no_input, "never ask, fail instead"),
+	OPT_BOOL(0, "dry-run", struct globals, dry_run, "say what would change, change nothing"),
+	OPT_MS(0, "timeout", struct globals, timeout_ms, 1, 3600000, 5000, "bound of each request"),
+	OPT_ENUM(0, "color", struct globals, color, color_names, COLOR_AUTO, "colours in tables"),
+	OPT_INT(0, "width", "columns", struct globals, out.width, 0, 10000, 0,
+		"width to fit tables into; 0 is the terminal's"),
+	OPT_SWITCH(0, "utc", struct globals, out.utc, OPT_UTC, "times in UTC, read and shown"),
+	OPT_ENUM(0, "progress", struct globals, progress, progress_names, PROGRESS_AUTO,
+		"how long tasks show where they are"),
+	OPT_BOOL('q', "quiet", struct globals, quiet, "only data and errors"),
+	OPT_COUNT('v', "verbose", struct globals, verbose, "more words; repeat for still more"),
+	OPT_BOOL(0, "trace-wire", struct globals, trace_wire, "each request and answer on stderr"),
+	OPT_NAME(0, "config", "file", struct globals, config, NAMES_FILE, "configuration file"),
+	OPT_SWITCH('h', "help", struct globals, help, OPT_ALONE, "how to use it"),
+	OPT_SWITCH(0, "version", struct globals, version, OPT_ALONE, "version of tdmqctl"),
+	OPT_END,
+};
+
+void ctx_init(struct ctx *cx)
+{
+	memset(cx, 0, sizeof(*cx));
+	arena_init(&cx->mem);
+	cx->warnings = strv_in(&cx->mem);
+	cx->namespace = NAMES_DEFAULT_NS;
+	cx->tty_in = isatty(STDIN_FILENO);
+	cx->tty_err = isatty(STDERR_FILENO);
+}
+
+void ctx_release(struct ctx *cx)
+{
+	out_free(cx->out);
+	admin_free(cx->admin);
+	arena_release(&cx->mem);
+}
+
+/* ---- settings ---- */
+
+/* Set and not empty. */
+static const char *env(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v && *v ? v : NULL;
+}
+
+static bool env_on(const char *name)
+{
+	const char *v = env(name);
+
+	return v && strcmp(v, "0") && strcmp(v, "false") && strcmp(v, "no");
+}
+
+static bool given(const struct opt_set *global, const char *name)
+{
+	return opt_given(global, name);
+}
+
+static int settle_output(struct ctx *cx, const struct opt_set *global, const struct config *file)
+{
+	const char *name = env("TDMQCTL_OUTPUT");
+
+	if (!name)
+		name = file->output;
+	if (given(global, "output") || !name)
+		return 0;
+	for (int i = 0; out_format_names[i]; i++)
+		if (!strcmp(out_format_names[i], name)) {
+			cx->set.out.format = i;
+			return 0;
+		}
+	return err_set(&cx->err, TQ_EUSAGE, "TDMQCTL_OUTPUT: no output form '%s'", name);
+}
+
+static int settle_timeout(struct ctx *cx, const struct opt_set *global, const struct config *file)
+{
+	const char *text = env("TDMQCTL_TIMEOUT");
+	int64_t ms;
+	int rc;
+
+	if (!text)
+		text = file->timeout;
+	if (given(global, "timeout") || !text)
+		return 0;
+	rc = str_to_ms(str_of(text), &ms, &cx->err);
+	if (!rc && (ms < 1 || ms > 3600000))
+		rc = err_set(&cx->err, TQ_EUSAGE, "'%s' is not between 1ms and 1h", text);
+	if (rc) {
+		err_wrap(&cx->err, "TDMQCTL_TIMEOUT");
+		return cx->err.code = TQ_EUSAGE;
+	}
+	cx->set.timeout_ms = ms;
+	return 0;
+}
+
+static int settle_namespace(struct ctx *cx, const struct opt_set *global,
+	const struct config *file)
+{
+	const char *ns = cx->set.namespace;
+
+	if (!given(global, "namespace"))
+		ns = getenv("TDMQCTL_NAMESPACE") ? getenv("TDMQCTL_NAMESPACE") : file->namespace;
+	if (!ns || !*ns)
+		return 0;
+	cx->namespace = ns;
+	if (names_check_namespace(str_of(ns), &cx->err))
+		return cx->err.code = TQ_EUSAGE;
+	return 0;
+}
+
+static const char *join(struct arena *mem, const struct strv *v)
+{
+	struct buf b;
+	const char *text;
+
+	buf_init(&b, 1 << 16);
+	for (size_t i = 0; i < v->n; i++)
+		buf_addf(&b, "%s%s", i ? "," : "", v->v[i]);
+	text = arena_strn(mem, b.p ? b.p : "", b.n);
+	buf_release(&b);
+	return text;
+}
+
+static void settle_nameservers(struct ctx *cx, const struct config *file)
+{
+	const char *list = cx->set.nameservers.n ? join(&cx->mem, &cx->set.nameservers) : NULL;
+
+	if (!list)
+		list = env("TDMQCTL_NAMESERVER");
+	if (!list)
+		list = file->nameservers;
+	if (!list)
+		list = env("NAMESRV_ADDR");
+	cx->nameservers = list ? list : DEFAULT_NAMESERVER;
+}
+
+static bool wants_colour(const struct ctx *cx)
+{
+	const char *force = env("CLICOLOR_FORCE"), *term = env("TERM");
+
+	if (cx->set.color != COLOR_AUTO)
+		return cx->set.color == COLOR_ALWAYS;
+	if (env("NO_COLOR"))
+		return false;
+	if (force && strcmp(force, "0"))
+		return true;
+	return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
+}
+
+static int terminal_width(void)
+{
+	const char *columns = env("COLUMNS");
+	struct winsize ws;
+	int64_t n;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (columns && !str_to_i64(str_of(columns), 1, 10000, &n, "COLUMNS", NULL))
+		return (int)n;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
+		return ws.ws_col;
+	return 80;
+}
+
+/* ---- the cluster ---- */
+
+struct credentials {
+	const char *access_key, *secret_key; /* in the arena of the context */
+};
+
+static int secret_from_file(struct ctx *cx, const char *path, const char **out)
+{
+	struct str rest, line = STR_NONE;
+	struct buf b;
+	int rc;
+
+	buf_init(&b, SECRET_FILE_MAX);
+	rc = fsio_read_file(path, SECRET_FILE_MAX, &b, &cx->err);
+	if (rc) {
+		err_wrap(&cx->err, "secret");
+	} else {
+		rest = buf_str(&b);
+		str_cut(&rest, '\n', &line);
+		line = str_trim(line);
+		*out = arena_strn(&cx->mem, line.p, line.n);
+	}
+	if (b.p)
+		explicit_bzero(b.p, b.n);
+	buf_release(&b);
+	return rc;
+}
+
+/* secretFrom of a context: "file:PATH" or "env:NAME". */
+static int secret_from(struct ctx *cx, const char *where, const char **out)
+{
+	if (!strncmp(where, "file:", 5))
+		return secret_from_file(cx, where + 5, out);
+	if (strncmp(where, "env:", 4))
+		return err_set(&cx->err, TQ_EUSAGE, "secretFrom '%s': only file:PATH and env:NAME",
+			where);
+	*out = env(where + 4);
+	if (!*out)
+		return err_set(&cx->err, TQ_EUSAGE, "secretFrom: '%s' is not set", where + 4);
+	return 0;
+}
+
+static int find_credentials(struct ctx *cx, const struct config *file, struct credentials *c)
+{
+	int rc = 0;
+
+	c->access_key = env("TDMQCTL_ACCESS_KEY");
+	c->secret_key = NULL;
+	if (!c->access_key)
+		c->access_key = file->access_key;
+	if (!c->access_key)
+		return 0;
+	if (env("TDMQCTL_SECRET_FILE"))
+		rc = secret_from_file(cx, env("TDMQCTL_SECRET_FILE"), &c->secret_key);
+	else if (env("TDMQCTL_SECRET_KEY"))
+		c->secret_key = env("TDMQCTL_SECRET_KEY");
+	else if (file->secret_from)
+		rc = secret_from(cx, file->secret_from, &c->secret_key);
+	if (!rc && !c->secret_key) {
+		rc = err_set(&cx->err, TQ_EUSAGE, "access key '%s' without a secret", c->access_key);
+		err_hint(&cx->err, "set TDMQCTL_SECRET_FILE, or secretFrom in the context");
+	}
+	return rc;
+}
+
+/* One line a frame; signatures and keys stay out. */
+static void trace(void *arg, const char *addr, bool sent, const struct command *c)
+{
+	const char *name = sent ? request_name(c->code) : response_name(c->code);
+
+	(void)arg;
+	fprintf(stderr, "%s %s #%d %d %s", sent ? "->" : "<-", addr, c->opaque, c->code,
+		name ? name : "?");
+	for (int i = 0; i < c->n_ext; i++) {
+		struct str v = c->ext[i].value;
+
+		if (!v.p)
+			continue;
+		if (str_is(c->ext[i].key, "Signature") || str_is(c->ext[i].key, "AccessKey"))
+			v = STR("****");
+		fprintf(stderr, " " STR_FMT "=" STR_FMT, STR_ARG(c->ext[i].key), STR_ARG(v));
+	}
+	if (c->remark.p)
+		fprintf(stderr, " remark=" STR_FMT, STR_ARG(c->remark));
+	fprintf(stderr, " body=%zu\n", c->body.n);
+}
+
+static int open_admin(struct ctx *cx, const struct config *file)
+{
+	struct credentials who;
+	struct admin_opts o = { 0 };
+	int rc = find_credentials(cx, file, &who);
+
+	if (rc)
+		return rc;
+	o.nameservers = cx->nameservers;
+	o.brokers = cx->set.brokers.n ? join(&cx->mem, &cx->set.brokers) : NULL;
+	o.timeout_ms = (int)cx->set.timeout_ms;
+	o.client.connect_ms = (int)MIN(cx->set.timeout_ms, 3000);
+	o.client.access_key = who.access_key;
+	o.client.secret_key = who.secret_key;
+	o.client.trace = cx->set.trace_wire ? trace : NULL;
+	cx->admin = admin_new(&o);
+	return 0;
+}
+
+static int check_class(struct ctx *cx)
+{
+	if (!(cx->cmd->flags & (CMD_WRITES | CMD_DESTROYS)) || !cx->read_only)
+		return 0;
+	err_set(&cx->err, TQ_EPRECOND, "'%s %s' changes something, and this context is read-only",
+		cx->group->noun, cx->cmd->verb);
+	return err_hint(&cx->err, "choose another context with -C, or unset TDMQCTL_READ_ONLY");
+}
+
+int ctx_open(struct ctx *cx, const struct opt_set *global)
+{
+	struct config file;
+	const char *name = cx->set.context ? cx->set.context : env("TDMQCTL_CONTEXT");
+	int rc = config_load(&file, cx->set.config, name, &cx->mem, &cx->err);
+
+	if (rc)
+		return rc;
+	cx->context = file.context;
+	cx->read_only = file.read_only || env_on("TDMQCTL_READ_ONLY");
+	cx->protected = file.protected;
+	cx->set.yes |= env_on("TDMQCTL_YES");
+	cx->set.no_input |= env_on("TDMQCTL_NO_INPUT");
+	settle_nameservers(cx, &file);
+	if ((rc = settle_output(cx, global, &file)) || (rc = settle_timeout(cx, global, &file)) ||
+		(rc = settle_namespace(cx, global, &file)) || (rc = check_class(cx)))
+		return rc;
+	cx->set.out.colour = wants_colour(cx);
+	if (!cx->set.out.width)
+		cx->set.out.width = terminal_width();
+	rc = out_new(stdout, &cx->set.out, &cx->out, &cx->err);
+	return rc || cx->cmd->flags & CMD_LOCAL ? rc : open_admin(cx, &file);
+}
+
+/* ---- names ---- */
+
+const char *ctx_wire(struct ctx *cx, const char *name)
+{
+	struct buf b;
+	const char *wire;
+
+	if (strchr(name, '%'))
+		return name;
+	buf_init(&b, 4096);
+	names_join(&b, str_of(cx->namespace), str_of(name));
+	wire = arena_strn(&cx->mem, b.p ? b.p : name, b.p ? b.n : strlen(name));
+	buf_release(&b);
+	return wire;
+}
+
+/* %RETRY% or %DLQ%, or nothing. */
+static struct str prefix_of(struct str wire)
+{
+	if (names_is_retry(wire))
+		return STR(NAMES_RETRY);
+	return names_is_dlq(wire) ? STR(NAMES_DLQ) : STR("");
+}
+
+const char *ctx_name(struct ctx *cx, const char *wire)
+{
+	struct str prefix = prefix_of(str_of(wire)), ns, name;
+
+	if (cx->set.raw_names)
+		return wire;
+	names_split(str_skip(str_of(wire), prefix.n), &ns, &name);
+	if (!prefix.n && name.p == wire)
+		return wire;
+	return arena_fmt(&cx->mem, STR_FMT STR_FMT, STR_ARG(prefix), STR_ARG(name));
+}
+
+const char *ctx_namespace_of(struct ctx *cx, const char *wire)
+{
+	struct str prefix = prefix_of(str_of(wire)), ns, name;
+
+	names_split(str_skip(str_of(wire), prefix.n), &ns, &name);
+	return arena_strn(&cx->mem, ns.p, ns.n);
+}
+
+bool ctx_shows(struct ctx *cx, const char *wire)
+{
+	struct str prefix = prefix_of(str_of(wire)), ns, name;
+
+	if (cx->set.all_namespaces)
+		return true;
+	names_split(str_skip(str_of(wire), prefix.n), &ns, &name);
+	return str_is(ns, cx->namespace);
+}
+
+/* ---- words ---- */
+
+static void say(const char *prefix, const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	fprintf(stderr, "%s%s\n", prefix, text);
+}
+
+bool ctx_dry_run(struct ctx *cx, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!cx->set.dry_run)
+		return false;
+	va_start(ap, fmt);
+	say("dry run: ", fmt, ap);
+	va_end(ap);
+	return true;
+}
+
+/* The first word of an answer line on stdin; empty at its end. */
+static struct str read_answer(char *line, size_t size)
+{
+	if (!fgets(line, (int)size, stdin))
+		line[0] = '\0';
+	return str_trim(str_of(line));
+}
+
+static int nobody_to_ask(struct ctx *cx, const char *question)
+{
+	err_set(&cx->err, TQ_EUSAGE, "cannot ask '%s' without a terminal", question);
+	return err_hint(&cx->err, "add --yes%s%s", cx->protected ? " --confirm " : "",
+		cx->protected ? cx->context : "");
+}
+
+static int confirm_protected(struct ctx *cx, const char *question)
+{
+	char line[256];
+
+	if (cx->set.yes && cx->set.confirm && !strcmp(cx->set.confirm, cx->context))
+		return 0;
+	if (!cx->tty_in || !cx->tty_err || cx->set.no_input)
+		return nobody_to_ask(cx, question);
+	fprintf(stderr, "%s\ncontext '%s' is protected: type its name to go on: ", question,
+		cx->context);
+	if (str_is(read_answer(line, sizeof(line)), cx->context))
+		return 0;
+	return err_set(&cx->err, TQ_EDECLINED, "declined, nothing was changed");
+}
+
+int ctx_confirm(struct ctx *cx, const char *fmt, ...)
+{
+	char question[512], line[64];
+	struct str answer;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(question, sizeof(question), fmt, ap);
+	va_end(ap);
+	if (cx->protected)
+		return confirm_protected(cx, question);
+	if (cx->set.yes)
+		return 0;
+	if (!cx->tty_in || !cx->tty_err || cx->set.no_input)
+		return nobody_to_ask(cx, question);
+	fprintf(stderr, "%s [y/N] ", question);
+	answer = read_answer(line, sizeof(line));
+	if (str_is(answer, "y") || str_is(answer, "Y") || str_is(answer, "yes"))
+		return 0;
+	return err_set(&cx->err, TQ_EDECLINED, "declined, nothing was changed");
+}
+
+void ctx_done(struct ctx *cx, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cx->set.quiet)
+		return;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void ctx_note(struct ctx *cx, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cx->set.quiet)
+		return;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void ctx_warn(struct ctx *cx, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	strv_add(&cx->warnings, str_of(text));
+	fprintf(stderr, "warning: %s\n", text);
+}
+
+/* "consumer not online" -> "ConsumerNotOnline" */
+static void code_name(struct buf *b, int code)
+{
+	bool upper = true;
+
+	for (const char *s = err_text(code); *s; s++) {
+		if (*s >= 'a' && *s <= 'z')
+			buf_putc(b, upper ? (char)(*s - 'a' + 'A') : *s);
+		upper = !(*s >= 'a' && *s <= 'z');
+	}
+	buf_putc(b, '\0');
+}
+
+static void text_or_null(struct jw *w, const char *key, const char *text)
+{
+	jw_kv_text(w, key, *text ? text : NULL);
+}
+
+static void report_json(const struct err *e)
+{
+	struct buf b, name;
+	struct jw w;
+
+	buf_init(&b, 1 << 16);
+	buf_init(&name, 256);
+	code_name(&name, e->code);
+	w = jw_init(&b);
+	jw_object(&w);
+	jw_key(&w, "error");
+	jw_object(&w);
+	jw_kv_text(&w, "code", name.p);
+	jw_kv_int(&w, "exit", err_exit(e->code));
+	jw_key(&w, "serverCode");
+	if (e->response)
+		jw_int(&w, e->response);
+	else
+		jw_text(&w, NULL);
+	jw_kv_text(&w, "message", e->msg);
+	text_or_null(&w, "reason", e->why);
+	text_or_null(&w, "hint", e->hint);
+	jw_end(&w);
+	jw_end(&w);
+	fprintf(stderr, STR_FMT "\n", STR_ARG(buf_str(&b)));
+	buf_release(&name);
+	buf_release(&b);
+}
+
+void ctx_report(struct ctx *cx, const struct err *e)
+{
+	int format = cx->set.out.format;
+
+	if (format == OUT_JSON || format == OUT_NDJSON) {
+		report_json(e);
+		return;
+	}
+	fprintf(stderr, "error: %s\n", *e->msg ? e->msg : err_text(e->code));
+	if (*e->why)
+		fprintf(stderr, "  why: %s\n", e->why);
+	if (*e->hint)
+		fprintf(stderr, "  try: %s\n", e->hint);
+}
+
+void ctx_failed(struct ctx *cx, const char *fmt, ...)
+{
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	err_wrap(&cx->err, "%s", what);
+	ctx_report(cx, &cx->err);
+	cx->last_failure = cx->err.code;
+	err_clear(&cx->err);
+}
+
+int ctx_result(struct ctx *cx, size_t done, size_t failed)
+{
+	if (!failed)
+		return 0;
+	if (done)
+		return err_set(&cx->err, TQ_EPARTIAL, "%zu done, %zu failed", done, failed);
+	if (failed == 1) { /* it has been reported */
+		cx->reported = true;
+		return cx->err.code = cx->last_failure;
+	}
+	return err_set(&cx->err, cx->last_failure, "all %zu failed", failed);
+}
+
+/* ---- output ---- */
+
+cJSON *ctx_meta(struct ctx *cx, bool truncated)
+{
+	cJSON *meta = cJSON_CreateObject(), *list;
+
+	if (cx->context)
+		cJSON_AddStringToObject(meta, "context", cx->context);
+	else
+		cJSON_AddNullToObject(meta, "context");
+	cJSON_AddNullToObject(meta, "nextPageToken");
+	cJSON_AddBoolToObject(meta, "truncated", truncated);
+	list = cJSON_AddArrayToObject(meta, "warnings");
+	for (size_t i = 0; i < cx->warnings.n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(cx->warnings.v[i]));
+	return meta;
+}
+
+void ctx_warn_skipped(struct ctx *cx)
+{
+	size_t n;
+	const struct skipped *s;
+
+	if (!cx->admin)
+		return;
+	s = admin_skipped(cx->admin, &n);
+	for (; cx->skips_told < n; cx->skips_told++)
+		ctx_warn(cx, "broker '%s' was skipped: %s", s[cx->skips_told].broker,
+			s[cx->skips_told].err.msg);
+}
+
+int ctx_list(struct ctx *cx, const struct view *v, cJSON *items)
+{
+	cJSON *meta;
+	int rc;
+
+	ctx_warn_skipped(cx);
+	meta = ctx_meta(cx, false);
+	rc = out_list(cx->out, v, items, meta, &cx->err);
+	cJSON_Delete(meta);
+	cJSON_Delete(items);
+	return rc;
+}
+
+bool ctx_wants_object(const struct ctx *cx)
+{
+	int format = cx->set.out.format;
+
+	return format != OUT_TABLE && format != OUT_WIDE && format != OUT_CSV;
+}
