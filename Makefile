@@ -32,7 +32,7 @@ HARDEN := -fPIE
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=$(SAN)
 endif
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DTDMQ_VERSION='"$(VERSION)"' -I. -Ilib $(WARN) $(WERROR) \
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DTDMQ_VERSION='"$(VERSION)"' -I. -Ilib -I$(B)/gen $(WARN) $(WERROR) \
 	$(HARDEN) $(OPT) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
@@ -53,6 +53,14 @@ all: $(B)/tdmqctl $(B)/brokerd
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The completion scripts as C strings, for `tdmqctl completion`.
+$(B)/gen/shims.h: completions/tdmqctl.bash completions/_tdmqctl completions/tdmqctl.fish
+	@mkdir -p $(@D)
+	@for s in bash:$(word 1,$^) zsh:$(word 2,$^) fish:$(word 3,$^); do \
+		echo "static const char shim_$${s%%:*}[] ="; \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' "$${s#*:}"; echo ';'; done >$@
+$(B)/obj/cli/cmd_help.o: $(B)/gen/shims.h
 
 $(B)/libtdmq.a: $(LIB_O)
 $(B)/libmigrate.a: $(MIGRATE_O)

@@ -19,7 +19,10 @@ struct key {
 	size_t at;
 };
 
-#define KEY(name, kind, member) { name, kind, offsetof(struct config, member) }
+#define KEY(name, kind, member) \
+	{ \
+		name, kind, offsetof(struct config, member) \
+	}
 
 static const struct key default_keys[] = {
 	KEY("output", TEXT, output),
@@ -71,7 +74,7 @@ static int read_list(const struct reader *r, const cJSON *node, const char **out
 	if (!cJSON_IsArray(node))
 		return complain(r, node, "expected a list of texts");
 	buf_init(&b, 1 << 16);
-	cJSON_ArrayForEach(j, node) {
+	cJSON_ArrayForEach (j, node) {
 		if (!cJSON_IsString(j)) {
 			buf_release(&b);
 			return complain(r, j, "expected a text");
@@ -116,7 +119,7 @@ static int read_map(const struct reader *r, const struct key *keys, size_t n, co
 
 	if (!cJSON_IsObject(map))
 		return complain(r, map, "expected keys and values");
-	cJSON_ArrayForEach(j, map)
+	cJSON_ArrayForEach (j, map)
 		if ((rc = read_key(r, keys, n, j)))
 			break;
 	return rc;
@@ -129,7 +132,7 @@ static int read_context(const struct reader *r, const cJSON *map)
 
 	if (!cJSON_IsObject(map))
 		return complain(r, map, "expected keys and values");
-	cJSON_ArrayForEach(j, map) {
+	cJSON_ArrayForEach (j, map) {
 		if (j->string && !strcmp(j->string, "credentials"))
 			rc = read_map(r, credential_keys, ARRAY_LEN(credential_keys), j);
 		else
@@ -140,14 +143,14 @@ static int read_context(const struct reader *r, const cJSON *map)
 	return rc;
 }
 
-static int no_context(const struct reader *r, const char *name, const cJSON *contexts,
-	const char *path)
+static int no_context(
+	const struct reader *r, const char *name, const cJSON *contexts, const char *path)
 {
 	struct strv names = STRV_INIT;
 	const char *near;
 	const cJSON *j;
 
-	cJSON_ArrayForEach(j, contexts)
+	cJSON_ArrayForEach (j, contexts)
 		strv_add(&names, str_of(j->string));
 	near = names.n ? opt_nearest(str_of(name), (const char *const *)names.v) : NULL;
 	err_set(r->e, TQ_EUSAGE, "no context '%s' in '%s'", name, path);
@@ -157,13 +160,13 @@ static int no_context(const struct reader *r, const char *name, const cJSON *con
 	return TQ_EUSAGE;
 }
 
-static int read_root(const struct reader *r, const cJSON *root, const char *context,
-	const char *path)
+static int read_root(
+	const struct reader *r, const cJSON *root, const char *context, const char *path)
 {
 	const cJSON *j, *contexts = NULL, *chosen;
 	int rc = 0;
 
-	cJSON_ArrayForEach(j, root) {
+	cJSON_ArrayForEach (j, root) {
 		const char *key = j->string ? j->string : "";
 
 		if (!strcmp(key, "contexts"))
@@ -245,7 +248,7 @@ int config_contexts(const char *path, struct strv *out, struct arena *mem, struc
 	if (rc)
 		return rc;
 	root = yaml_count(doc) ? yaml_root(doc, 0) : NULL;
-	cJSON_ArrayForEach(j, cJSON_GetObjectItemCaseSensitive(root, "contexts"))
+	cJSON_ArrayForEach (j, cJSON_GetObjectItemCaseSensitive(root, "contexts"))
 		if (j->string)
 			strv_add(out, str_of(j->string));
 	yaml_free(doc);

@@ -34,6 +34,7 @@ struct config {
 int config_load(struct config *c, const char *path, const char *context, struct arena *mem,
 	struct err *e) MUST_USE;
 /* Names of all contexts, for completion. */
-int config_contexts(const char *path, struct strv *out, struct arena *mem, struct err *e) MUST_USE;
+int config_contexts(
+	const char *path, struct strv *out, struct arena *mem, struct err *e) MUST_USE;
 
 #endif

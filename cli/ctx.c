@@ -39,8 +39,10 @@ const struct opt global_opts[] = {
 		"sort rows; column:desc turns the order"),
 	OPT_STR(0, "filter", "expr", struct globals, out.filter,
 		"only rows for which it holds, as 'lag>1000 && name~^order'"),
-	OPT_BOOL(0, "no-headers", struct globals, out.no_headers, "tables without their first line"),
-	OPT_BOOL(0, "raw", struct globals, out.raw, "plain integers instead of 1.2K and 3.4 MiB"),
+	OPT_BOOL(0, "no-headers", struct globals, out.no_headers,
+		"tables without their first line"),
+	OPT_BOOL(0, "raw", struct globals, out.raw,
+		"plain integers instead of 1.2K and 3.4 MiB"),
 	OPT_BOOL(0, "raw-names", struct globals, raw_names, "names as they are on the wire"),
 	OPT_INT('n', "limit", "count", struct globals, limit, 0, INT64_MAX, 0,
 		"at most so many rows or messages; 0 is the command's default"),
@@ -48,9 +50,12 @@ const struct opt global_opts[] = {
 	OPT_STR(0, "confirm", "name", struct globals, confirm,
 		"in a protected context, its name, to let --yes do"),
 	OPT_BOOL(0, "no-input", struct globals, no_input, "never ask, fail instead"),
-	OPT_BOOL(0, "dry-run", struct globals, dry_run, "say what would change, change nothing"),
-	OPT_MS(0, "timeout", struct globals, timeout_ms, 1, 3600000, 5000, "bound of each request"),
-	OPT_ENUM(0, "color", struct globals, color, color_names, COLOR_AUTO, "colours in tables"),
+	OPT_BOOL(
+		0, "dry-run", struct globals, dry_run, "say what would change, change nothing"),
+	OPT_MS(0, "timeout", struct globals, timeout_ms, 1, 3600000, 5000,
+		"bound of each request"),
+	OPT_ENUM(0, "color", struct globals, color, color_names, COLOR_AUTO,
+		"colours in tables"),
 	OPT_INT(0, "width", "columns", struct globals, out.width, 0, 10000, 0,
 		"width to fit tables into; 0 is the terminal's"),
 	OPT_SWITCH(0, "utc", struct globals, out.utc, OPT_UTC, "times in UTC, read and shown"),
@@ -58,7 +63,8 @@ const struct opt global_opts[] = {
 		"how long tasks show where they are"),
 	OPT_BOOL('q', "quiet", struct globals, quiet, "only data and errors"),
 	OPT_COUNT('v', "verbose", struct globals, verbose, "more words; repeat for still more"),
-	OPT_BOOL(0, "trace-wire", struct globals, trace_wire, "each request and answer on stderr"),
+	OPT_BOOL(0, "trace-wire", struct globals, trace_wire,
+		"each request and answer on stderr"),
 	OPT_NAME(0, "config", "file", struct globals, config, NAMES_FILE, "configuration file"),
 	OPT_SWITCH('h', "help", struct globals, help, OPT_ALONE, "how to use it"),
 	OPT_SWITCH(0, "version", struct globals, version, OPT_ALONE, "version of tdmqctl"),
@@ -104,7 +110,8 @@ static bool given(const struct opt_set *global, const char *name)
 	return opt_given(global, name);
 }
 
-static int settle_output(struct ctx *cx, const struct opt_set *global, const struct config *file)
+static int settle_output(
+	struct ctx *cx, const struct opt_set *global, const struct config *file)
 {
 	const char *name = env("TDMQCTL_OUTPUT");
 
@@ -120,7 +127,8 @@ static int settle_output(struct ctx *cx, const struct opt_set *global, const str
 	return err_set(&cx->err, TQ_EUSAGE, "TDMQCTL_OUTPUT: no output form '%s'", name);
 }
 
-static int settle_timeout(struct ctx *cx, const struct opt_set *global, const struct config *file)
+static int settle_timeout(
+	struct ctx *cx, const struct opt_set *global, const struct config *file)
 {
 	const char *text = env("TDMQCTL_TIMEOUT");
 	int64_t ms;
@@ -141,13 +149,14 @@ static int settle_timeout(struct ctx *cx, const struct opt_set *global, const st
 	return 0;
 }
 
-static int settle_namespace(struct ctx *cx, const struct opt_set *global,
-	const struct config *file)
+static int settle_namespace(
+	struct ctx *cx, const struct opt_set *global, const struct config *file)
 {
 	const char *ns = cx->set.namespace;
 
 	if (!given(global, "namespace"))
-		ns = getenv("TDMQCTL_NAMESPACE") ? getenv("TDMQCTL_NAMESPACE") : file->namespace;
+		ns = getenv("TDMQCTL_NAMESPACE") ? getenv("TDMQCTL_NAMESPACE")
+						 : file->namespace;
 	if (!ns || !*ns)
 		return 0;
 	cx->namespace = ns;
@@ -244,8 +253,8 @@ static int secret_from(struct ctx *cx, const char *where, const char **out)
 	if (!strncmp(where, "file:", 5))
 		return secret_from_file(cx, where + 5, out);
 	if (strncmp(where, "env:", 4))
-		return err_set(&cx->err, TQ_EUSAGE, "secretFrom '%s': only file:PATH and env:NAME",
-			where);
+		return err_set(&cx->err, TQ_EUSAGE,
+			"secretFrom '%s': only file:PATH and env:NAME", where);
 	*out = env(where + 4);
 	if (!*out)
 		return err_set(&cx->err, TQ_EUSAGE, "secretFrom: '%s' is not set", where + 4);
@@ -269,7 +278,8 @@ static int find_credentials(struct ctx *cx, const struct config *file, struct cr
 	else if (file->secret_from)
 		rc = secret_from(cx, file->secret_from, &c->secret_key);
 	if (!rc && !c->secret_key) {
-		rc = err_set(&cx->err, TQ_EUSAGE, "access key '%s' without a secret", c->access_key);
+		rc = err_set(
+			&cx->err, TQ_EUSAGE, "access key '%s' without a secret", c->access_key);
 		err_hint(&cx->err, "set TDMQCTL_SECRET_FILE, or secretFrom in the context");
 	}
 	return rc;
@@ -320,8 +330,9 @@ static int check_class(struct ctx *cx)
 {
 	if (!(cx->cmd->flags & (CMD_WRITES | CMD_DESTROYS)) || !cx->read_only)
 		return 0;
-	err_set(&cx->err, TQ_EPRECOND, "'%s %s' changes something, and this context is read-only",
-		cx->group->noun, cx->cmd->verb);
+	err_set(&cx->err, TQ_EPRECOND,
+		"'%s %s' changes something, and this context is read-only", cx->group->noun,
+		cx->cmd->verb);
 	return err_hint(&cx->err, "choose another context with -C, or unset TDMQCTL_READ_ONLY");
 }
 
@@ -339,7 +350,8 @@ int ctx_open(struct ctx *cx, const struct opt_set *global)
 	cx->set.yes |= env_on("TDMQCTL_YES");
 	cx->set.no_input |= env_on("TDMQCTL_NO_INPUT");
 	settle_nameservers(cx, &file);
-	if ((rc = settle_output(cx, global, &file)) || (rc = settle_timeout(cx, global, &file)) ||
+	if ((rc = settle_output(cx, global, &file)) ||
+		(rc = settle_timeout(cx, global, &file)) ||
 		(rc = settle_namespace(cx, global, &file)) || (rc = check_class(cx)))
 		return rc;
 	cx->set.out.colour = wants_colour(cx);

@@ -48,15 +48,16 @@ struct ctx {
 	const struct cmd_group *group;
 	const struct cmd *cmd;
 	struct opt_set own; /* the command's options: see CTX_GIVEN */
-	const char *context;   /* name of the context in use; NULL: none */
+	const char *context; /* name of the context in use; NULL: none */
 	const char *namespace; /* current one; "default" if none is chosen */
 	const char *nameservers;
 	bool tty_in, tty_err;
 	bool read_only, protected;
 	struct strv warnings; /* texts of what ctx_warn() said, for the meta of lists */
-	size_t skips_told;    /* skipped brokers warned about */
-	int last_failure;     /* code of the last ctx_failed() */
-	bool reported;	      /* cx->err has been shown already */
+	size_t skips_told; /* skipped brokers warned about */
+	int last_failure; /* code of the last ctx_failed() */
+	bool partial; /* some part failed and was warned of: exit 3 */
+	bool reported; /* cx->err has been shown already */
 };
 
 extern const struct opt global_opts[];

@@ -14,8 +14,8 @@ void describe_group(struct buf *b, const struct cmd_group *g);
 void describe_cmd(struct buf *b, const struct cmd_group *g, const struct cmd *c);
 /* A topic of `help TOPIC`; false if there is none. */
 bool describe_topic(struct buf *b, const char *name);
-/* Names of those topics, NULL at the end. */
-extern const char *const describe_topics[];
+/* Their names; NULL behind the last. */
+const char *describe_topic_name(size_t i);
 
 /*
  * `tdmqctl __describe global-options|commands|exit-status`: mdoc for the pages in man/.

@@ -105,7 +105,8 @@ static void wire_names(struct ctx *cx, enum opt_names kind, void *at, bool many)
 static void resolve_names(struct ctx *cx, char *args)
 {
 	for (const struct arg *a = cx->cmd->args; a->name; a++)
-		wire_names(cx, a->kind, args + a->at, a->need == ARG_MANY || a->need == ARG_ANY);
+		wire_names(
+			cx, a->kind, args + a->at, a->need == ARG_MANY || a->need == ARG_ANY);
 	for (const struct opt *o = cx->own.opts; o->type != OPT_T_END; o++)
 		if (o->type == OPT_T_STR || o->type == OPT_T_LIST)
 			wire_names(cx, o->kind, args + o->at, o->type == OPT_T_LIST);
@@ -114,8 +115,8 @@ static void resolve_names(struct ctx *cx, char *args)
 static int usage_hint(struct ctx *cx, int rc)
 {
 	if (rc == TQ_EUSAGE && !*cx->err.hint)
-		err_hint(&cx->err, "tdmqctl %s%s%s --help", cx->group->noun, *cx->cmd->verb ? " " : "",
-			cx->cmd->verb);
+		err_hint(&cx->err, "tdmqctl %s%s%s --help", cx->group->noun,
+			*cx->cmd->verb ? " " : "", cx->cmd->verb);
 	return rc;
 }
 
@@ -163,7 +164,8 @@ static int run(struct ctx *cx, int argc, char **argv)
 static void hint_unreachable(struct ctx *cx)
 {
 	if (cx->err.code == TQ_EUNREACHABLE && !*cx->err.hint && cx->nameservers)
-		err_hint(&cx->err, "is a server running? Name servers asked: %s; choose with -s",
+		err_hint(&cx->err,
+			"is a server running? Name servers asked: %s; choose with -s",
 			cx->nameservers);
 }
 
@@ -193,7 +195,7 @@ static int conclude(struct ctx *cx, int rc)
 	}
 	if (cx->admin)
 		admin_skipped(cx->admin, &skipped);
-	if (!rc && skipped)
+	if (!rc && (skipped || cx->partial))
 		return EXIT_PARTIAL;
 	return err_exit(rc);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view: how objects show: the JSON of each kind, which is an interface, and the columns of its
+ * tables, which are not. Objects are {metadata, spec, status}, figures are flat rows. Names in
+ * them are without `ns%`; times come twice, as text and as milliseconds; unknown is null.
+ *
+ *	cJSON_AddItemToArray(items, view_topic_json(cx, &topics.v[i]));
+ *	...
+ *	return ctx_list(cx, view_topics(cx), items);
+ */
+#ifndef TDMQCTL_VIEW_H
+#define TDMQCTL_VIEW_H
+
+#include "ctx.h"
+
+/* key and keyMs; both null for 0. */
+void view_add_time(struct ctx *cx, cJSON *o, const char *key, int64_t ms);
+/* An integer, null if it is not known. */
+void view_add_int(cJSON *o, const char *key, int64_t v, bool known);
+/* A text, null if p is NULL. */
+void view_add_text(cJSON *o, const char *key, const char *s);
+
+/* Lists show the namespace only with --all-namespaces; the page of one object always does. */
+const struct view *view_topics(const struct ctx *cx);
+const struct view *view_groups(const struct ctx *cx);
+extern const struct view view_topic, view_group, view_namespace;
+extern const struct view view_cluster, view_broker, view_stat;
+extern const struct view view_queue_stat, view_route, view_lag, view_lag_group, view_member,
+	view_offset;
+
+cJSON *view_namespace_json(struct ctx *cx, const struct namespace *n);
+cJSON *view_topic_json(struct ctx *cx, const struct topic_info *t);
+cJSON *view_group_json(struct ctx *cx, const struct group *g);
+
+/* All views, for the test that walks tables. */
+extern const struct view *const views[];
+
+#endif
