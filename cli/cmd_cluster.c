@@ -198,7 +198,7 @@ static int cluster_describe(struct ctx *cx, const void *args)
 	struct topics topics;
 	struct groups groups;
 	struct health *all;
-	const char *name;
+	const char *name = NULL;
 	cJSON *o;
 	int rc = ask_all(cx, &cl, &all);
 
@@ -318,7 +318,7 @@ static int find_broker(struct ctx *cx, const char *name, const char **addr)
 static int broker_stats(struct ctx *cx, const void *args)
 {
 	const struct broker_args *a = args;
-	const char *addr;
+	const char *addr = NULL;
 	struct kvs table;
 	cJSON *items;
 	int rc;

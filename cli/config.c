@@ -7,7 +7,7 @@
 
 #include "config.h"
 #include "opt.h"
-#include "yaml.h"
+#include "yamldoc.h"
 
 #define CONFIG_MAX (1u << 20)
 
@@ -42,7 +42,7 @@ static const struct key credential_keys[] = {
 };
 
 struct reader {
-	const struct yaml_doc *doc;
+	const struct yamldoc *doc;
 	struct config *c;
 	struct arena *mem;
 	struct err *e;
@@ -51,14 +51,14 @@ struct reader {
 static int complain(const struct reader *r, const cJSON *node, const char *what)
 {
 	err_set(r->e, TQ_EUSAGE, "%s", what);
-	yaml_wrap(r->doc, node, r->e);
+	yamldoc_wrap(r->doc, node, r->e);
 	return TQ_EUSAGE;
 }
 
 static int unknown(const struct reader *r, const cJSON *node)
 {
 	err_set(r->e, TQ_EUSAGE, "unknown key '%s'", node->string ? node->string : "?");
-	yaml_wrap(r->doc, node, r->e);
+	yamldoc_wrap(r->doc, node, r->e);
 	return TQ_EUSAGE;
 }
 
@@ -98,9 +98,9 @@ static int read_value(const struct reader *r, const struct key *k, const cJSON *
 		*(bool *)at = cJSON_IsTrue(node);
 		return 0;
 	}
-	if (!yaml_text(r->doc, node))
+	if (!yamldoc_text(r->doc, node))
 		return complain(r, node, "expected a text");
-	*(const char **)at = arena_str(r->mem, yaml_text(r->doc, node));
+	*(const char **)at = arena_str(r->mem, yamldoc_text(r->doc, node));
 	return 0;
 }
 
@@ -176,7 +176,7 @@ static int read_root(
 		else if (strcmp(key, "currentContext"))
 			rc = unknown(r, j);
 		else if (!context)
-			context = yaml_text(r->doc, j);
+			context = yamldoc_text(r->doc, j);
 		if (rc)
 			return rc;
 	}
@@ -208,7 +208,7 @@ int config_load(struct config *c, const char *path, const char *context, struct 
 	struct err *e)
 {
 	struct reader r = { NULL, c, mem, e };
-	struct yaml_doc *doc;
+	struct yamldoc *doc;
 	const cJSON *root;
 	bool must;
 	int rc;
@@ -221,22 +221,22 @@ int config_load(struct config *c, const char *path, const char *context, struct 
 		return err_set(e, TQ_EUSAGE, "no context '%s': there is no configuration file",
 			context);
 	}
-	rc = yaml_load(path, CONFIG_MAX, &doc, e);
+	rc = yamldoc_load(path, CONFIG_MAX, &doc, e);
 	if (rc)
 		return rc;
 	r.doc = doc;
-	root = yaml_count(doc) ? yaml_root(doc, 0) : NULL;
+	root = yamldoc_count(doc) ? yamldoc_root(doc, 0) : NULL;
 	if (root && !cJSON_IsObject(root))
 		rc = complain(&r, root, "expected keys and values");
 	else
 		rc = read_root(&r, root, context, path);
-	yaml_free(doc);
+	yamldoc_free(doc);
 	return rc;
 }
 
 int config_contexts(const char *path, struct strv *out, struct arena *mem, struct err *e)
 {
-	struct yaml_doc *doc;
+	struct yamldoc *doc;
 	const cJSON *j, *root;
 	bool must;
 	int rc;
@@ -244,13 +244,13 @@ int config_contexts(const char *path, struct strv *out, struct arena *mem, struc
 	path = config_path(path, &must, mem);
 	if (!path || access(path, F_OK))
 		return 0;
-	rc = yaml_load(path, CONFIG_MAX, &doc, e);
+	rc = yamldoc_load(path, CONFIG_MAX, &doc, e);
 	if (rc)
 		return rc;
-	root = yaml_count(doc) ? yaml_root(doc, 0) : NULL;
+	root = yamldoc_count(doc) ? yamldoc_root(doc, 0) : NULL;
 	cJSON_ArrayForEach (j, cJSON_GetObjectItemCaseSensitive(root, "contexts"))
 		if (j->string)
 			strv_add(out, str_of(j->string));
-	yaml_free(doc);
+	yamldoc_free(doc);
 	return 0;
 }

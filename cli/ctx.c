@@ -27,7 +27,7 @@ const struct opt global_opts[] = {
 		  "name servers, host:port, comma or semicolon between"),
 		.flags = OPT_SEMICOLON },
 	OPT_LIST('b', "broker", "name", struct globals, brokers, NAMES_BROKER,
-		"only this broker, name or address; may be repeated"),
+		"only this broker, by name or address"),
 	OPT_NAME('N', "namespace", "name", struct globals, namespace, NAMES_NAMESPACE,
 		"namespace of names; '' for names without one"),
 	OPT_BOOL('A', "all-namespaces", struct globals, all_namespaces, "every namespace"),
