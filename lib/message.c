@@ -18,6 +18,7 @@
 #include <zlib.h>
 
 #include "clock.h"
+#include "crc.h"
 
 /* ---- hosts ---- */
 
@@ -100,7 +101,7 @@ size_t message_size(const struct message *m)
 
 uint32_t message_crc(struct str body)
 {
-	return (uint32_t)crc32_z(0, (const Bytef *)body.p, body.n) & 0x7fffffff;
+	return crc_32(body.n ? body.p : "", body.n) & 0x7fffffff;
 }
 
 static char *w16(char *p, uint16_t v)

@@ -116,19 +116,6 @@ Test(message, the_crc_has_31_bits)
 	cr_assert_eq(message_crc(STR_NONE), 0);
 }
 
-Test(message, the_crc_is_zlibs_at_every_length_and_alignment)
-{
-	static unsigned char data[4096 + 64];
-
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (unsigned char)(i * 2654435761u >> 13);
-	for (size_t n = 0; n <= 4096; n += n < 300 ? 1 : 61)
-		for (size_t at = 0; at < 17; at++)
-			cr_assert_eq(message_crc((struct str){ (char *)data + at, n }),
-				crc32(0, data + at, (uInt)n) & 0x7fffffff, "%zu bytes at %zu",
-				n, at);
-}
-
 Test(message, carries_every_field_with_either_kind_of_host)
 {
 	static const char *const hosts[] = { "10.1.2.3:65535", "[2001:db8::1]:10911" };
