@@ -137,7 +137,7 @@ apache_broker() {
 		"storePathCommitLog=$store/commitlog" mappedFileSizeCommitLog=16777216 \
 		mappedFileSizeConsumeQueue=120000 maxIndexNum=20000 maxHashSlotNum=5000 \
 		enablePropertyFilter=true "$@" >"$APACHE_DIR/$name.conf"
-	apache_java 384m org.apache.rocketmq.broker.BrokerStartup "$APACHE_DIR/$name.out" \
+	apache_java "${APACHE_HEAP:-384m}" org.apache.rocketmq.broker.BrokerStartup "$APACHE_DIR/$name.out" \
 		-c "$APACHE_DIR/$name.conf"
 	wait_for 60 broker grep -sq 'boot success' "$APACHE_DIR/$name.out" || return 1
 	export APACHE_BROKER=127.0.0.1:$port
