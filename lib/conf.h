@@ -129,6 +129,15 @@ struct conf_key {
 
 enum conf_origin { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_ENV, CONF_FROM_FLAG };
 
+/* What the command line said of one key: the member its kind needs. */
+struct conf_flag {
+	const char *text;
+	struct strv list;
+	int64_t number;
+	int choice;
+	bool on, off;
+};
+
 struct conf {
 	const struct conf_key *keys; /* borrowed */
 	const char **names; /* by index: member with dashes */
@@ -136,7 +145,7 @@ struct conf {
 	void *into; /* borrowed: the struct that is filled */
 	const char *env_prefix; /* borrowed; NULL: the environment does not count */
 	enum conf_origin *origins; /* by index */
-	const char **flags; /* by index: what the command line said */
+	struct conf_flag *flags; /* by index */
 	struct opt *opts;
 	struct arena arena; /* holds all of the above and the strings of *into */
 };
@@ -145,7 +154,7 @@ struct conf {
 void conf_init(struct conf *c, const struct conf_key *keys, void *into, const char *env_prefix);
 void conf_release(struct conf *c); /* strings and lists of *into are gone after this */
 
-/* The keys as an option table, each --key VALUE, and the place its values go to. */
+/* The keys as an option table, --key VALUE or --key and --no-key, and the place its values go to. */
 const struct opt *conf_opts(struct conf *c);
 void *conf_opts_into(struct conf *c);
 

@@ -5,11 +5,11 @@
 #include <ctype.h>
 #include <limits.h>
 
+#include "facts.h"
 #include "when.h"
 
 #define HELP_WIDTH 80
 #define HELP_COLUMN 26 /* where the words begin */
-#define HELP_LONGEST 72 /* of one help text */
 
 static bool is_switch(const struct opt *o)
 {
@@ -27,23 +27,12 @@ static void add_upper(struct buf *b, const char *s)
 		buf_putc(b, (char)toupper((unsigned char)*s));
 }
 
-/* 65536 as 64Ki, where it is a round number. */
-static void add_bytes(struct buf *b, int64_t v)
-{
-	static const char units[][4] = { "", "Ki", "Mi", "Gi" };
-	size_t i = 0;
-
-	for (; v && v % 1024 == 0 && i + 1 < ARRAY_LEN(units); i++)
-		v /= 1024;
-	buf_addf(b, "%lld%s", (long long)v, units[i]);
-}
-
 static void add_number(struct buf *b, const struct opt *o, int64_t v)
 {
 	if (o->type == OPT_T_MS)
 		when_span_exact(b, v);
 	else if (o->type == OPT_T_BYTES)
-		add_bytes(b, v);
+		facts_bytes(b, v);
 	else if (o->type == OPT_T_ENUM)
 		buf_puts(b, o->names[v]);
 	else
@@ -257,20 +246,6 @@ void opt_describe_json(struct jw *w, const struct opt *opts)
 	jw_array_end(w);
 }
 
-/* A sentence of its own: capital first, full stop last; no byte that roff would read. */
-static void add_sentence(struct buf *b, struct str s)
-{
-	if (s.n && (s.p[0] == '.' || s.p[0] == '\''))
-		buf_puts(b, "\\&");
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\\')
-			buf_puts(b, "\\e");
-		else
-			buf_putc(b, i ? s.p[i] : (char)toupper((unsigned char)s.p[i]));
-	}
-	buf_puts(b, ".\n");
-}
-
 void opt_describe_mdoc(struct buf *b, const struct opt *opts)
 {
 	for (const struct opt *o = opts; o && o->type; o++) {
@@ -287,7 +262,7 @@ void opt_describe_mdoc(struct buf *b, const struct opt *opts)
 		buf_putc(b, '\n');
 		buf_init(&text, 2048);
 		add_text(&text, o);
-		add_sentence(b, buf_str(&text));
+		facts_sentence(b, buf_str(&text));
 		buf_release(&text);
 	}
 }
@@ -346,18 +321,10 @@ static size_t size_of(const struct opt *o)
 
 static void check_help(const struct opt *o, struct buf *c)
 {
-	size_t n = o->help ? strlen(o->help) : 0;
+	char name[80];
 
-	if (!n) {
-		buf_addf(c, "--%s: no help\n", o->name);
-		return;
-	}
-	if (n > HELP_LONGEST)
-		buf_addf(c, "--%s: help is longer than %d characters\n", o->name, HELP_LONGEST);
-	if (o->help[n - 1] == '.')
-		buf_addf(c, "--%s: help ends with a full stop\n", o->name);
-	if (isupper((unsigned char)o->help[0]) && islower((unsigned char)o->help[1]))
-		buf_addf(c, "--%s: help begins with a capital\n", o->name);
+	snprintf(name, sizeof(name), "--%s", o->name);
+	facts_check_help(name, o->help, c);
 }
 
 static void check_name(const struct opt *o, struct buf *c)
