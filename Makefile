@@ -24,7 +24,8 @@ TEST_DEBS := bats libcriterion-dev mandoc
 LINT_DEBS := clang clang-format clang-tools shellcheck
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	-Wwrite-strings -Wundef -Wformat=2 -Wno-format-truncation -Wno-missing-field-initializers
+	-Wwrite-strings -Wundef -Wformat=2 -Wno-unknown-warning-option -Wno-format-truncation \
+	-Wno-missing-field-initializers
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 OPT ?= -O2 -g
 ifneq ($(SAN),)

@@ -28,7 +28,7 @@ static size_t entry(int code)
 	return (size_t)(-1000 - code);
 }
 
-static void format(struct err *e, int code, const char *fmt, va_list ap)
+static void PRINTF(3, 0) format(struct err *e, int code, const char *fmt, va_list ap)
 {
 	char msg[sizeof(e->msg)];
 

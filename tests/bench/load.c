@@ -38,6 +38,7 @@
 #define KEY_DIGITS 16 /* of a UNIQ_KEY's 32, counted up */
 #define READ_ROOM (1u << 20) /* behind what a connection had left over */
 #define DRAIN_US (10 * 1000000) /* how long the last answers may take */
+#define SILENCE_US (30 * 1000000) /* how long none may come at all */
 
 /* ---- options ---- */
 
@@ -375,7 +376,7 @@ struct load {
 	uint64_t next_key;
 	int64_t next_queue, issued, answered, in_flight; /* requests */
 	int64_t due; /* open loop: requests due so far */
-	int64_t msgs, errors, last_us;
+	int64_t msgs, errors, last_us, heard_us;
 	int next_conn;
 	struct hist hist;
 };
@@ -696,7 +697,7 @@ static void conn_read(struct load *l, struct conn *c)
 		return;
 	if (n <= 0)
 		give_up(n ? strerror(errno) : "the broker closed a connection", NULL);
-	l->now_us = clock_mono_us();
+	l->now_us = l->heard_us = clock_mono_us();
 	rest = (struct str){ l->in, c->left_n + (size_t)n };
 	while (!(rc = frame_measure(rest, &total, &e))) {
 		answered(l, c, (char *)(uintptr_t)rest.p, total);
@@ -749,6 +750,8 @@ static void turn(struct load *l)
 	}
 	if (l->o.rate)
 		issue_due(l);
+	if (l->in_flight && l->now_us > l->heard_us + SILENCE_US)
+		give_up("the broker stopped answering", NULL);
 	if (l->stop_us && l->now_us > l->stop_us + DRAIN_US) {
 		l->errors += l->in_flight;
 		l->in_flight = 0;
@@ -757,7 +760,7 @@ static void turn(struct load *l)
 
 static void run(struct load *l)
 {
-	l->begin_us = l->now_us = clock_mono_us();
+	l->begin_us = l->now_us = l->heard_us = clock_mono_us();
 	l->count_from_us = l->begin_us + l->o.warmup_ms * 1000;
 	if (l->o.duration_ms)
 		l->stop_us = l->count_from_us + l->o.duration_ms * 1000;
