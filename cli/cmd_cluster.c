@@ -62,14 +62,10 @@ static void ask(struct ctx *cx, const struct broker *b, struct health *h)
 /* One decimal is all a rate over ten seconds is worth. */
 static void add_decimal(cJSON *o, const char *key, double v, bool known)
 {
-	char text[32];
-
-	if (!known) {
+	if (known)
+		cJSON_AddNumberToObject(o, key, (double)(int64_t)(v * 10 + 0.5) / 10);
+	else
 		cJSON_AddNullToObject(o, key);
-		return;
-	}
-	snprintf(text, sizeof(text), "%.1f", v);
-	cJSON_AddRawToObject(o, key, text);
 }
 
 static const char *text_of(struct ctx *cx, struct str s)
@@ -245,8 +241,8 @@ static cJSON *master_json(struct ctx *cx, const struct health *h)
 	add_decimal(o, "outRate", h->out_rate, up);
 	add_decimal(o, "diskPercent", h->disk, up && h->disk >= 0);
 	view_add_time(cx, o, "started", h->started_ms);
-	view_add_int(
-		o, "uptimeMs", MAX(clock_wall_ms() - h->started_ms, 0), h->started_ms != 0);
+	view_add_int(o, "uptimeMs", MAX(clock_wall_ms() - h->started_ms, 0) / 1000 * 1000,
+		h->started_ms != 0);
 	return o;
 }
 

@@ -206,7 +206,7 @@ static int create_one(
 
 	if (in_list(all, name)) {
 		if (!a->if_not_exists)
-			return err_set(&cx->err, TQ_EEXIST, "group '%s' exists already", shown);
+			return err_set(&cx->err, TQ_EEXIST, "exists already");
 		ctx_done(cx, "group/%s unchanged", shown);
 		return 0;
 	}

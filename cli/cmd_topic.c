@@ -262,11 +262,11 @@ static int check_target(struct ctx *cx, const struct topic_args *a)
 {
 	if (admin_is_brokerd(cx->admin))
 		return 0;
-	if (a->type == TOPIC_DELAY || a->type == TOPIC_TRANSACTION) {
+	if (a->type != TOPIC_NORMAL) {
 		err_set(&cx->err, TQ_EUNSUPPORTED, "this server has no topics of type '%s'",
 			topic_type_names[a->type]);
 		err_hint(&cx->err,
-			"on Apache RocketMQ 4.9 any topic takes such messages: leave out "
+			"on Apache RocketMQ 4.9 any topic takes any message: leave out "
 			"--type");
 		return TQ_EUNSUPPORTED;
 	}
@@ -296,7 +296,7 @@ static int create_one(
 
 	if (in_list(all, name)) {
 		if (!a->if_not_exists)
-			return err_set(&cx->err, TQ_EEXIST, "topic '%s' exists already", shown);
+			return err_set(&cx->err, TQ_EEXIST, "exists already");
 		ctx_done(cx, "topic/%s unchanged", shown);
 		return 0;
 	}

@@ -447,7 +447,7 @@ static struct str read_answer(char *line, size_t size)
 
 static int nobody_to_ask(struct ctx *cx, const char *question)
 {
-	err_set(&cx->err, TQ_EUSAGE, "cannot ask '%s' without a terminal", question);
+	err_set(&cx->err, TQ_EUSAGE, "cannot ask without a terminal: %s", question);
 	return err_hint(&cx->err, "add --yes%s%s", cx->protected ? " --confirm " : "",
 		cx->protected ? cx->context : "");
 }
