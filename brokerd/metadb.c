@@ -24,6 +24,7 @@
 #include "mem.h"
 #include "thread.h"
 
+#define PATIENCE_MS 5000
 #define BATCH_MAX 4096 /* jobs of one transaction, so that no answer waits for ever */
 
 static const char *const sql[STMT_COUNT] = {
@@ -244,7 +245,7 @@ static int open_handle(struct meta *m, const char *path, struct err *e)
 	if (sqlite3_open_v2(path, &m->db, flags, NULL) != SQLITE_OK)
 		return m->db ? fail(m, e)
 			     : err_set(e, TQ_EIO, "metadata '%s': no memory", path);
-	sqlite3_busy_timeout(m->db, 5000);
+	sqlite3_busy_timeout(m->db, PATIENCE_MS);
 	/* A small cache: the catalog is the loop's cache, this one only holds b-tree tops. */
 	(void)((rc = run_sql(m, "PRAGMA journal_mode = WAL", e)) ||
 		(rc = run_sql(m, "PRAGMA synchronous = FULL", e)) ||
@@ -404,6 +405,12 @@ void metadb_submit(struct metadb *db, meta_run run, meta_done done, void *arg)
 	}
 	add_to_batch(db, j);
 	end_batch(db);
+}
+
+void metadb_set_patience(struct metadb *db, int ms)
+{
+	BUG_ON(db->worker);
+	sqlite3_busy_timeout(db->m.db, ms);
 }
 
 size_t metadb_deliver(struct metadb *db)

@@ -55,6 +55,8 @@ typedef void (*meta_done)(void *arg, int rc, const struct err *e);
 void metadb_submit(struct metadb *db, meta_run run, meta_done done, void *arg);
 /* Before metadb_start(): runs a job here and now, in a transaction. */
 int metadb_run(struct metadb *db, meta_run run, void *arg, struct err *e) MUST_USE;
+/* How long a statement waits for another process that has the file open; 5 s unless set. */
+void metadb_set_patience(struct metadb *db, int ms);
 /* Runs the completions that are there; returns how many. */
 size_t metadb_deliver(struct metadb *db);
 
