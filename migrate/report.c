@@ -50,7 +50,7 @@ static const struct col inventory_cols[] = {
 	{ "topics", "topics", COL_NUMBER, 0 },
 	{ "groups", "groups", COL_NUMBER, 0 },
 	{ "namespaces", "namespaceNames", COL_TEXT, 0 },
-	{ "system", "skipped", COL_NUMBER, 0 },
+	{ "skipped", "skipped", COL_NUMBER, 0 },
 	{ "odd", "odd", COL_NUMBER, 0 },
 	{ "notes", "notes", COL_TEXT, 0 },
 	COL_END,
