@@ -22,6 +22,7 @@
 #include "fsio.h"
 #include "log.h"
 #include "mem.h"
+#include "props.h"
 
 #define LOG_BROKER "broker"
 #define SECOND 1000
@@ -57,6 +58,15 @@ static void on_arrival(
 	hold_arrival(b->hold, topic, queue, queue_off, tags_code);
 	if (topic.n == sizeof(SCHEDULE_TOPIC) - 1 && str_is(topic, SCHEDULE_TOPIC))
 		schedule_arrival(b->schedule, queue, tags_code);
+}
+
+/* What a record's queue unit carries, found again from the record: for recovery. */
+static int64_t tags_code(const struct message *m)
+{
+	if (str_is(m->topic, SCHEDULE_TOPIC) && m->queue_id >= 0 &&
+		m->queue_id < SCHEDULE_LEVELS)
+		return m->store_ms + schedule_delay_ms(m->queue_id + 1);
+	return message_tags_code(props_get(m->properties, PROP_TAGS));
 }
 
 static void on_close(void *arg, struct conn *c)
@@ -141,6 +151,7 @@ static int start_store(struct broker *b, struct err *e)
 		.flush = (enum store_flush)cfg->flush,
 		.flush_interval_ms = (int)cfg->flush_interval,
 		.host = b->host,
+		.tags_code = tags_code,
 		.on_durable = on_durable,
 		.on_durable_arg = b,
 		.post = server_post,
@@ -198,19 +209,27 @@ static int bind_broker(struct broker *b, struct err *e)
 			b->server, cfg->listen_address, (int)cfg->broker_port, &port, e);
 	if (rc)
 		return rc;
+	b->broker_port = port;
 	b->host.port = (uint32_t)port;
 	host_text(&b->host, b->address);
 	return 0;
 }
 
+static int vip_port(const struct config *cfg)
+{
+	if (cfg->vip_port >= 0)
+		return (int)cfg->vip_port;
+	return cfg->broker_port > VIP_BELOW ? (int)cfg->broker_port - VIP_BELOW : 0;
+}
+
 static int bind_others(struct broker *b, struct err *e)
 {
-	const struct config *cfg = b->cfg;
-	int vip = cfg->broker_port > VIP_BELOW ? (int)cfg->broker_port - VIP_BELOW : 0, rc;
+	const char *address = b->cfg->listen_address;
+	int rc;
 
-	rc = server_listen(b->server, cfg->listen_address, vip, &b->vip_port, e);
+	rc = server_listen(b->server, address, vip_port(b->cfg), &b->vip_port, e);
 	if (!rc)
-		rc = server_listen(b->server, cfg->listen_address, (int)cfg->nameserver_port,
+		rc = server_listen(b->server, address, (int)b->cfg->nameserver_port,
 			&b->nameserver_port, e);
 	return rc;
 }

@@ -42,7 +42,7 @@ struct broker {
 	struct dispatch *dispatch; /* handlers by code: dispatch.h */
 	struct host host; /* advertised: store host of records, address of routes */
 	char address[HOST_TEXT]; /* the same as text */
-	int vip_port, nameserver_port; /* as bound */
+	int broker_port, vip_port, nameserver_port; /* as bound */
 	int64_t start_ms; /* wall clock */
 	bool stopping;
 };

@@ -1,8 +1,288 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base.h"
+/*
+ * brokerd: settings, signals, start and stop in order. The ready line on standard output is for
+ * scripts, READY=1 for the supervisor; everything else goes to the log.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-int main(void)
+#include <event2/event.h>
+
+#include "brokerd/broker.h"
+#include "brokerd/server.h"
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "opt.h"
+#include "thread.h"
+
+#define LOG_MAIN "main"
+
+struct args {
+	bool help, version, dump, dev, insecure;
+	const char *config, *describe;
+};
+
+static const struct opt main_opts[] = { OPT_STR(0, "config", "file", struct args, config,
+						"settings in YAML, see brokerd.conf(5)"),
+	OPT_BOOL(0, "dev", struct args, dev,
+		"for a laptop: no wait for the disk, topics and groups on first use"),
+	OPT_BOOL(0, "insecure-listen-without-authentication", struct args, insecure,
+		"allow a listen-address that other machines reach"),
+	OPT_SWITCH(0, "dump-config", struct args, dump, OPT_ALONE,
+		"print the settings in force and exit"),
+	OPT_SWITCH('h', "help", struct args, help, OPT_ALONE, "print this and exit"),
+	OPT_SWITCH(
+		'V', "version", struct args, version, OPT_ALONE, "print the version and exit"),
+	{ OPT_HEAD_(STR, 0, "describe", "what", struct args, describe, "tables for the manual"),
+		.flags = OPT_HIDDEN },
+	OPT_END };
+
+static const struct arg no_args[] = { ARG_END };
+
+struct run {
+	struct args args;
+	struct config cfg;
+	struct conf conf;
+	struct arena arena;
+	struct opt_set sets[2];
+	struct broker broker;
+	struct event *signals[3];
+};
+
+/* --- words --- */
+
+static void print(struct buf *b)
 {
-	puts("brokerd " TDMQ_VERSION);
-	return 0;
+	fwrite(b->p ? b->p : "", 1, b->n, stdout);
+	buf_release(b);
+}
+
+static int complain(const struct err *e)
+{
+	fprintf(stderr, "brokerd: %s\n", e->msg);
+	if (e->why[0])
+		fprintf(stderr, "  because: %s\n", e->why);
+	if (e->hint[0])
+		fprintf(stderr, "  hint: %s\n", e->hint);
+	return err_exit(e->code);
+}
+
+static int print_help(struct run *r)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_puts(&b,
+		"usage: brokerd [--dev] [--data DIR] [--config FILE] [--KEY=VALUE ...]\n\n"
+		"RocketMQ-compatible name server and broker in one process.\n\nOptions:\n");
+	opt_help(&b, main_opts);
+	buf_puts(&b, "\nSettings, also in the file and as BROKERD_... in the environment:\n");
+	opt_help(&b, conf_opts(&r->conf));
+	print(&b);
+	return EXIT_DONE;
+}
+
+static int print_dump(struct run *r)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	conf_dump(&r->conf, false, &b);
+	print(&b);
+	return EXIT_DONE;
+}
+
+static void describe_exits(struct buf *b)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} exits[] = {
+		{ EXIT_DONE, "stopped as asked" },
+		{ EXIT_FAILED, "a file, a port or the disk failed" },
+		{ EXIT_USAGE, "wrong usage" },
+		{ EXIT_PRECONDITION, "a setting forbids to start, or the directory is in use" },
+		{ EXIT_BUG, "internal fault" },
+	};
+
+	buf_puts(b, ".Bl -tag -width Ds -compact\n");
+	for (size_t i = 0; i < ARRAY_LEN(exits); i++)
+		buf_addf(b, ".It %d\n%s\n", exits[i].status, exits[i].text);
+	buf_puts(b, ".El\n");
+}
+
+static int print_description(struct run *r)
+{
+	struct err e = ERR_INIT;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	if (!strcmp(r->args.describe, "config")) {
+		conf_describe_mdoc(&r->conf, &b);
+	} else if (!strcmp(r->args.describe, "exit-status")) {
+		describe_exits(&b);
+	} else {
+		err_set(&e, TQ_EUSAGE, "nothing to describe as '%s'", r->args.describe);
+		return complain(&e);
+	}
+	print(&b);
+	return EXIT_DONE;
+}
+
+/* --- readiness --- */
+
+/* sd_notify(3) without libsystemd: one datagram. */
+static void notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	size_t n = path ? strlen(path) : 0;
+	int fd;
+
+	if (!n || n >= sizeof(sa.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(sa.sun_path, path, n);
+	if (path[0] == '@')
+		sa.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&sa,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		log_warn(LOG_MAIN, "NOTIFY_SOCKET: %s", strerror(errno));
+	close(fd);
+}
+
+static void say_ready(struct run *r)
+{
+	const struct broker *b = &r->broker;
+	const char *address = r->cfg.listen_address;
+	const char *fmt = strchr(address, ':') ? "[%s]:%d" : "%s:%d";
+	char at[3][HOST_TEXT];
+	int ports[3] = { b->nameserver_port, b->broker_port, b->vip_port };
+
+	for (int i = 0; i < 3; i++) {
+		_Pragma("GCC diagnostic push")
+			_Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
+				snprintf(at[i], sizeof(at[i]), fmt, address, ports[i]);
+		_Pragma("GCC diagnostic pop")
+	}
+	printf("brokerd ready: nameserver %s broker %s vip %s data %s\n", at[0], at[1], at[2],
+		r->cfg.data);
+	fflush(stdout);
+	notify("READY=1");
+}
+
+/* --- signals --- */
+
+static void stop(evutil_socket_t sig, short what UNUSED, void *arg)
+{
+	struct run *r = arg;
+
+	log_info(LOG_MAIN, "stopping on signal %d", (int)sig);
+	notify("STOPPING=1");
+	broker_quit(&r->broker);
+}
+
+static void reload(evutil_socket_t sig UNUSED, short what UNUSED, void *arg UNUSED)
+{
+	log_reopen();
+	log_info(LOG_MAIN, "log opened anew");
+}
+
+static void signals_add(struct run *r)
+{
+	struct event_base *base = server_base(r->broker.server);
+
+	r->signals[0] = evsignal_new(base, SIGTERM, stop, r);
+	r->signals[1] = evsignal_new(base, SIGINT, stop, r);
+	r->signals[2] = evsignal_new(base, SIGHUP, reload, r);
+	for (size_t i = 0; i < ARRAY_LEN(r->signals); i++) {
+		BUG_ON(!r->signals[i]);
+		event_add(r->signals[i], NULL);
+	}
+}
+
+static void signals_remove(struct run *r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(r->signals); i++)
+		event_free(r->signals[i]);
+}
+
+/* --- settings --- */
+
+static int load(struct run *r, int argc, char **argv, struct err *e)
+{
+	int rc;
+
+	conf_init(&r->conf, config_keys, &r->cfg, "BROKERD_");
+	r->sets[0] = (struct opt_set){ main_opts, &r->args, NULL };
+	r->sets[1] = (struct opt_set){ conf_opts(&r->conf), conf_opts_into(&r->conf), NULL };
+	rc = opt_parse(r->sets, 2, no_args, argc - 1, argv + 1, &r->arena, e);
+	if (rc || r->args.help || r->args.version || r->args.describe)
+		return rc;
+	rc = conf_load(&r->conf, r->args.config, &r->sets[1], e);
+	if (!rc && r->args.dev)
+		rc = conf_set(&r->conf, "dev", "on", e);
+	if (!rc && r->args.insecure)
+		rc = conf_set(&r->conf, "insecure-listen-without-authentication", "on", e);
+	if (!rc)
+		rc = config_settle(&r->conf, &r->cfg, e);
+	if (rc || r->args.dump || r->cfg.data[0])
+		return rc;
+	err_set(e, TQ_EUSAGE, "no data directory");
+	return err_hint(e, "--data DIR says where messages and metadata are kept");
+}
+
+static int serve(struct run *r, struct err *e)
+{
+	int64_t begin = clock_mono_ms();
+	int rc;
+
+	rc = log_open(r->cfg.log_file[0] ? r->cfg.log_file : NULL,
+		(enum log_format)r->cfg.log_format, (enum log_level)r->cfg.log_level, e);
+	if (!rc)
+		rc = broker_start(&r->broker, &r->cfg, e);
+	if (rc)
+		return rc;
+	signals_add(r);
+	log_info(LOG_MAIN, "brokerd %s started in %lld ms", TDMQ_VERSION,
+		(long long)(clock_mono_ms() - begin));
+	say_ready(r);
+	broker_run(&r->broker);
+	signals_remove(r);
+	begin = clock_mono_ms();
+	rc = broker_stop(&r->broker, e);
+	log_info(LOG_MAIN, "stopped in %lld ms", (long long)(clock_mono_ms() - begin));
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static struct run r;
+	struct err e = ERR_INIT;
+	int status = EXIT_DONE;
+
+	thread_become(&on_loop);
+	signal(SIGPIPE, SIG_IGN);
+	if (load(&r, argc, argv, &e))
+		status = complain(&e);
+	else if (r.args.help)
+		status = print_help(&r);
+	else if (r.args.version)
+		puts("brokerd " TDMQ_VERSION);
+	else if (r.args.describe)
+		status = print_description(&r);
+	else if (r.args.dump)
+		status = print_dump(&r);
+	else if (serve(&r, &e))
+		status = complain(&e);
+	conf_release(&r.conf);
+	arena_release(&r.arena);
+	return status;
 }

@@ -205,6 +205,7 @@ static void accept_failed(struct server *s)
 
 static void accept_one(struct server *s, int fd, const struct sockaddr *peer)
 {
+	struct conn *c;
 	int one = 1;
 
 	if (s->n_conns >= s->broker->cfg->max_connections) {
@@ -215,7 +216,8 @@ static void accept_one(struct server *s, int fd, const struct sockaddr *peer)
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	DL_APPEND(s->conns, conn_new(s, fd, ++s->last_id, peer));
+	c = conn_new(s, fd, ++s->last_id, peer);
+	DL_APPEND(s->conns, c);
 	s->n_conns++;
 	stats_add(s->broker->stats, STAT_ACCEPTED, 1);
 }
@@ -322,7 +324,6 @@ static void commit(struct server *s)
 		log_err(LOG_SERVER, &e);
 		hold_fail_acks(b->hold, store_appended(b->store), &e);
 	}
-	hold_run_woken(b->hold);
 }
 
 static void turn_end(struct server *s)
@@ -331,6 +332,7 @@ static void turn_end(struct server *s)
 		s->turn[i].fn(s->turn[i].arg);
 	if (s->broker->store) {
 		commit(s);
+		hold_run_woken(s->broker->hold);
 		hold_release_acks(s->broker->hold);
 	}
 	write_dirty(s);

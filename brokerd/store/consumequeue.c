@@ -10,8 +10,7 @@
  *
  * Invariants: 1. tail_at <= written <= max where there is a tail; without one written == max.
  * 2. A queue is on the dirty list exactly while written < max, and the list is in order of
- * dirty_phys. 3. digest is the sum of queue digests times
- * (max + DIGEST_FIRST * (first + 1)).
+ * dirty_phys. 3. digest is the sum of queue digests times max.
  */
 #include "brokerd/store/consumequeue.h"
 
@@ -28,7 +27,6 @@
 #define TAIL_MAX 256
 #define TAIL_KEEP 64
 #define PATH_BYTES 4096
-#define DIGEST_FIRST 0x9e3779b97f4a7c15u
 
 /* Stable across processes, unlike str_hash: FNV-1a. */
 static uint64_t name_digest(const char *p, size_t n)
@@ -44,12 +42,6 @@ static void set_max(struct cq *c, struct queue *q, int64_t max)
 {
 	c->digest += q->digest * (uint64_t)(max - q->max);
 	q->max = max;
-}
-
-static void set_first(struct cq *c, struct queue *q, int64_t first)
-{
-	c->digest += q->digest * DIGEST_FIRST * (uint64_t)(first - q->first);
-	q->first = first;
 }
 
 void cq_init(struct cq *c, const char *dir, int64_t file_units)
@@ -113,7 +105,7 @@ static void queue_forget(struct cq *c, struct queue *q)
 	drop_tail(c, q);
 	set_max(c, q, 0);
 	q->next = q->written = q->synced = q->min = q->min_for = q->tail_at = 0;
-	set_first(c, q, -1);
+	q->first = -1;
 }
 
 static void queue_free(struct cq *c, struct queue *q)
@@ -309,7 +301,7 @@ void cq_put(struct cq *c, struct queue *q, const struct cq_unit *u)
 	char *p;
 
 	if (UNLIKELY(q->first < 0)) {
-		set_first(c, q, q->max - q->max % cq_file_units(c));
+		q->first = q->max - q->max % cq_file_units(c);
 		q->written = q->synced = q->min = q->max;
 	}
 	tail_room(c, q);
@@ -322,14 +314,13 @@ void cq_put(struct cq *c, struct queue *q, const struct cq_unit *u)
 	q->next = MAX(q->next, q->max);
 }
 
-void cq_skip_to(struct cq *c, struct queue *q, int64_t off, int64_t phys)
+void cq_skip_to(struct cq *c, struct queue *q, int64_t off)
 {
-	struct cq_unit filler = { phys, CQ_FILLER, 0 };
+	static const struct cq_unit filler = { 0, CQ_FILLER, 0 };
 
-	if (q->first < 0) { /* its first file begins with filler, as Apache's */
+	if (q->first < 0) { /* its first file begins with filler */
 		set_max(c, q, off - off % cq_file_units(c));
 		q->next = q->max;
-		filler.phys = 0;
 	}
 	while (q->max < off)
 		cq_put(c, q, &filler);
@@ -440,8 +431,7 @@ int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys)
 	for (lo = MAX(q->first, q->min), hi = q->max; lo < hi;) {
 		int64_t mid = lo + (hi - lo) / 2;
 
-		if (cq_one(c, q, mid, &u) && u.phys >= min_phys &&
-			!(u.size == CQ_FILLER && !u.phys))
+		if (cq_one(c, q, mid, &u) && u.size != CQ_FILLER && u.phys >= min_phys)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -471,7 +461,7 @@ void cq_expire(struct cq *c, struct queue *q, int64_t min_phys)
 				strerror(errno));
 			break;
 		}
-		set_first(c, q, q->first + fu);
+		q->first += fu;
 		q->min = MAX(q->min, q->first);
 	}
 }
@@ -519,10 +509,15 @@ static int clear_behind(struct cq *c, struct queue *q, int64_t last_file, struct
 
 int cq_reset(struct cq *c, struct queue *q, struct err *e)
 {
-	int64_t last = q->max / cq_file_units(c);
+	int64_t last = q->max / cq_file_units(c), first = q->first;
+	int rc = 0;
 
 	queue_forget(c, q);
-	return clear_behind(c, q, last, e);
+	if (first < 0)
+		return 0;
+	q->first = 0;
+	rc = clear_behind(c, q, last, e);
+	return rc;
 }
 
 /* Number of units in [lo, hi) of the files that stand for records below limit. */
@@ -590,8 +585,7 @@ static int load_queue(
 	rc = scan_dir(c, path, &first, &last, e);
 	if (rc || last < 0)
 		return rc;
-	set_first(c, q, first * fu);
-	q->min = q->first;
+	q->first = q->min = first * fu;
 	set_max(c, q, search_end(c, q, q->first, (last + 1) * fu, limit));
 	q->next = q->written = q->synced = q->max;
 	if (clear && q->max < (last + 1) * fu)
