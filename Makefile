@@ -80,6 +80,8 @@ $(B)/brokerd: $(B)/obj/brokerd/main.o $(B)/libbrokerd.a $(B)/libtdmq.a
 $(B)/unit: $(UNIT_O) $(B)/libcli.a $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcriterion $(CLI_LIBS) $(BROKERD_LIBS)
 
+$(B)/wire: $(B)/obj/tests/wire/wire.o $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
 $(B)/fault-kill: $(B)/obj/tests/fault/kill.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
 
@@ -137,7 +139,7 @@ check-suites: check-unit check-wire check-cli check-fault
 check-san: check-unit check-wire check-cli
 check-unit: $(B)/unit
 	@$(TAP) unit $(B)/unit --tap=-
-check-wire: all
+check-wire: all $(B)/wire
 	@$(TAP) wire tests/wire/run.sh
 check-cli: all
 	@$(TAP) cli bats --tap tests/cli

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire: plays requests from text files against a running brokerd and compares the replies.
+ *
+ *	wire ADDRESS:PORT FILE...
+ *
+ *	# a remark; so is an empty line
+ *	case a send is answered with ids			the name of what follows
+ *	> 310 b=$T e=0 f=0 g=1 h=0 i=TAGS\x01A body=hi		a request
+ *	< 0 msgId=* queueId=0 !remark				its reply
+ *	b> ... / b< ...						the same on connection b
+ *	~ 50							no frame for 50 ms; also b~
+ *	raw \x00\x01 / closed					bytes; end of stream
+ *
+ * A key with a value in a reply has to match it, with * and ?; `!key` must be absent. `remark`
+ * and `body` stand for those parts of a frame; `oneway` and `lang=` for header fields. \xHH and \s
+ * (a blank) are escapes, in patterns too. $T is a topic of the case and of the header type alone:
+ * every case is played twice, with JSON headers and with binary ones. Prints TAP.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "mem.h"
+#include "remoting.h"
+#include "str.h"
+
+#define CONNS 8
+#define WAIT_MS 5000
+#define LINE_MAX_ 65536
+
+struct peer {
+	char name;
+	int fd;
+	int32_t sent; /* opaque of the last request that expects a reply */
+	struct buf in;
+	size_t used; /* of in: the frame looked at last */
+};
+
+struct play {
+	struct sockaddr_in to;
+	enum header_type type;
+	struct peer peers[CONNS];
+	struct arena arena; /* of the case */
+	char topic[64];
+	int32_t opaque;
+	int cases, failed;
+	char *name; /* of the case, NULL before the first */
+	char why[2048]; /* it failed */
+	int line;
+};
+
+static void fail(struct play *p, const char *fmt, ...) PRINTF(2, 3);
+static void fail(struct play *p, const char *fmt, ...)
+{
+	int n = snprintf(p->why, sizeof(p->why), "line %d: ", p->line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->why + n, sizeof(p->why) - (size_t)n, fmt, ap);
+	va_end(ap);
+}
+
+/* --- text --- */
+
+static int hex(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Escapes and $T. */
+static struct str expand(struct play *p, const char *s)
+{
+	struct str out = { NULL, 0 };
+	struct buf b;
+
+	buf_init(&b, 1 << 24);
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] == 'x' && hex(s[2]) >= 0 && hex(s[3]) >= 0) {
+			buf_putc(&b, (char)(hex(s[2]) * 16 + hex(s[3])));
+			s += 3;
+		} else if (s[0] == '\\' && s[1] == 's') {
+			buf_putc(&b, ' ');
+			s++;
+		} else if (s[0] == '$' && s[1] == 'T') {
+			buf_puts(&b, p->topic);
+			s++;
+		} else {
+			buf_putc(&b, *s);
+		}
+	}
+	out.n = b.n;
+	out.p = arena_strn(&p->arena, b.p ? b.p : "", b.n);
+	buf_release(&b);
+	return out;
+}
+
+/* --- connections --- */
+
+static struct peer *peer(struct play *p, char name)
+{
+	struct timeval tv = { .tv_sec = WAIT_MS / 1000 };
+	struct peer *c = p->peers;
+
+	for (; c < p->peers + CONNS && c->name; c++) {
+		if (c->name == name)
+			return c;
+	}
+	BUG_ON(c == p->peers + CONNS);
+	c->name = name;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	if (connect(c->fd, (struct sockaddr *)&p->to, sizeof(p->to)))
+		fail(p, "connect: %s", strerror(errno));
+	buf_init(&c->in, FRAME_MAX * 2);
+	return c;
+}
+
+static void peers_close(struct play *p)
+{
+	for (struct peer *c = p->peers; c < p->peers + CONNS && c->name; c++) {
+		close(c->fd);
+		buf_release(&c->in);
+	}
+	memset(p->peers, 0, sizeof(p->peers));
+}
+
+static void put(struct play *p, struct peer *c, struct str bytes)
+{
+	while (bytes.n) {
+		ssize_t n = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+
+		if (n < 0) {
+			fail(p, "send: %s", strerror(errno));
+			return;
+		}
+		bytes = str_skip(bytes, (size_t)n);
+	}
+}
+
+/* One frame; *cmd points into c->in until the next. */
+static bool take(struct play *p, struct peer *c, struct command *cmd)
+{
+	struct err e = ERR_INIT;
+	size_t total;
+	ssize_t n;
+	int rc;
+
+	buf_drop(&c->in, c->used);
+	c->used = 0;
+	while ((rc = frame_measure(buf_str(&c->in), &total, &e)) == TQ_ENOTYET) {
+		char *at = buf_reserve(&c->in, 65536);
+
+		n = recv(c->fd, at, 65536, 0);
+		if (n <= 0) {
+			fail(p, "no reply: %s", n ? strerror(errno) : "connection closed");
+			return false;
+		}
+		c->in.n += (size_t)n;
+	}
+	if (!rc)
+		rc = command_decode(c->in.p, total, cmd, &e);
+	if (rc) {
+		fail(p, "reply: %s", e.msg);
+		return false;
+	}
+	c->used = total;
+	return true;
+}
+
+/* --- lines --- */
+
+static void request(struct play *p, struct peer *c, char *text)
+{
+	static struct command cmd;
+	struct buf out;
+	char *word, *rest = text;
+
+	word = strtok_r(rest, " ", &rest);
+	command_init(&cmd, word ? (int)strtol(word, NULL, 10) : 0);
+	cmd.type = p->type;
+	cmd.language = LANG_JAVA;
+	cmd.opaque = ++p->opaque;
+	while ((word = strtok_r(rest, " ", &rest))) {
+		char *eq = strchr(word, '=');
+
+		if (!eq) {
+			cmd.flag |= strcmp(word, "oneway") ? 0 : FLAG_ONEWAY;
+			continue;
+		}
+		*eq = '\0';
+		if (!strcmp(word, "body"))
+			cmd.body = expand(p, eq + 1);
+		else if (!strcmp(word, "lang"))
+			cmd.language = language_from_name(eq + 1, strlen(eq + 1));
+		else
+			command_add(&cmd, arena_str(&p->arena, word), expand(p, eq + 1));
+	}
+	if (!(cmd.flag & FLAG_ONEWAY))
+		c->sent = cmd.opaque;
+	buf_init(&out, FRAME_MAX);
+	command_encode(&out, &cmd);
+	put(p, c, buf_str(&out));
+	buf_release(&out);
+}
+
+static struct str part(const struct command *cmd, const char *key)
+{
+	if (!strcmp(key, "remark"))
+		return cmd->remark;
+	if (!strcmp(key, "body"))
+		return cmd->body.n ? cmd->body : STR_NONE;
+	return command_ext(cmd, key);
+}
+
+/* As a shell pattern, but for bytes: bodies have zeros in them. '*' and '?' only. */
+static bool matches(struct str pattern, struct str s)
+{
+	for (; pattern.n; pattern = str_skip(pattern, 1), s = str_skip(s, 1)) {
+		if (pattern.p[0] == '*') {
+			do {
+				if (matches(str_skip(pattern, 1), s))
+					return true;
+			} while (s.n && (s = str_skip(s, 1), true));
+			return false;
+		}
+		if (!s.n || (pattern.p[0] != '?' && pattern.p[0] != s.p[0]))
+			return false;
+	}
+	return !s.n;
+}
+
+static void expect(struct play *p, const struct command *cmd, char *word)
+{
+	char *eq = strchr(word, '=');
+	struct str got;
+
+	if (word[0] == '!') {
+		got = part(cmd, word + 1);
+		if (got.p)
+			fail(p, "%s is '" STR_FMT "', not absent", word + 1, STR_ARG(got));
+		return;
+	}
+	if (!eq)
+		return;
+	*eq = '\0';
+	got = part(cmd, word);
+	if (!got.p)
+		fail(p, "no %s", word);
+	else if (!matches(expand(p, eq + 1), got))
+		fail(p, "%s is '" STR_FMT "', not '%s'", word, STR_ARG(got), eq + 1);
+}
+
+static void reply(struct play *p, struct peer *c, char *text)
+{
+	static struct command cmd;
+	char *rest = text, *word = strtok_r(rest, " ", &rest);
+	int code = word ? (int)strtol(word, NULL, 10) : 0;
+
+	if (!take(p, c, &cmd))
+		return;
+	if (!(cmd.flag & FLAG_RESPONSE))
+		fail(p, "request %d instead of a reply", cmd.code);
+	else if (cmd.opaque != c->sent)
+		fail(p, "reply to %d, not to %d", cmd.opaque, c->sent);
+	else if (cmd.type != p->type)
+		fail(p, "the reply's header is of another type than the request's");
+	else if (cmd.version != TDMQ_WIRE_VERSION || cmd.language != LANG_OTHER)
+		fail(p, "version %d, language %d", cmd.version, cmd.language);
+	else if (cmd.code != code)
+		fail(p, "code %d: " STR_FMT, cmd.code, STR_ARG(cmd.remark));
+	while (!p->why[0] && (word = strtok_r(rest, " ", &rest)))
+		expect(p, &cmd, word);
+}
+
+static void notice(struct play *p, struct peer *c, char *text)
+{
+	static struct command cmd;
+	char *rest = text, *word = strtok_r(rest, " ", &rest);
+
+	if (!take(p, c, &cmd))
+		return;
+	if (cmd.flag & FLAG_RESPONSE || cmd.type != HEADER_JSON)
+		fail(p, "no JSON request");
+	else if (!word || cmd.code != strtol(word, NULL, 10))
+		fail(p, "request %d", cmd.code);
+	while (!p->why[0] && (word = strtok_r(rest, " ", &rest)))
+		expect(p, &cmd, word);
+}
+
+static void closed(struct play *p, struct peer *c)
+{
+	char b[256];
+	ssize_t n;
+
+	while ((n = recv(c->fd, b, sizeof(b), 0)) > 0)
+		;
+	if (n < 0 && errno != ECONNRESET)
+		fail(p, "not closed: %s", strerror(errno));
+}
+
+static void quiet(struct play *p, struct peer *c, int ms)
+{
+	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+
+	if (c->in.n > c->used || poll(&pfd, 1, ms))
+		fail(p, "something came");
+}
+
+static void run_line(struct play *p, char *s)
+{
+	char name = 'a';
+
+	if (s[0] >= 'a' && s[0] <= 'z' && s[1] && strchr("<>?~", s[1]))
+		name = *s++;
+	if (s[0] == '>')
+		request(p, peer(p, name), s + 1);
+	else if (s[0] == '<')
+		reply(p, peer(p, name), s + 1);
+	else if (s[0] == '?')
+		notice(p, peer(p, name), s + 1);
+	else if (s[0] == '~')
+		quiet(p, peer(p, name), (int)strtol(s + 1, NULL, 10));
+	else if (!strncmp(s, "raw ", 4))
+		put(p, peer(p, 'a'), expand(p, s + 4));
+	else if (!strcmp(s, "closed"))
+		closed(p, peer(p, 'a'));
+	else
+		fail(p, "what is '%s'?", s);
+}
+
+static void case_end(struct play *p)
+{
+	if (!p->name)
+		return;
+	printf("%sok %d - %s (%s header)\n", p->why[0] ? "not " : "", ++p->cases, p->name,
+		p->type == HEADER_JSON ? "JSON" : "binary");
+	if (p->why[0]) {
+		printf("# %s\n", p->why);
+		p->failed++;
+	}
+	peers_close(p);
+	arena_clear(&p->arena);
+	mem_free(p->name);
+	p->name = NULL;
+	p->why[0] = '\0';
+}
+
+static void play_file(struct play *p, const char *path)
+{
+	static char line[LINE_MAX_];
+	FILE *f = fopen(path, "r");
+
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	for (p->line = 1; fgets(line, sizeof(line), f); p->line++) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!line[0] || line[0] == '#')
+			continue;
+		if (!strncmp(line, "case ", 5)) {
+			case_end(p);
+			p->name = mem_fmt("%s: %s", path, line + 5);
+			snprintf(p->topic, sizeof(p->topic), "wire-%d-%d", (int)p->type,
+				p->cases);
+		} else if (!p->why[0]) {
+			run_line(p, line);
+		}
+	}
+	case_end(p);
+	fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+	static struct play p;
+	char *colon = argc > 2 ? strrchr(argv[1], ':') : NULL;
+
+	if (!colon) {
+		fputs("usage: wire ADDRESS:PORT FILE...\n", stderr);
+		return 2;
+	}
+	*colon = '\0';
+	p.to.sin_family = AF_INET;
+	p.to.sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
+	if (inet_pton(AF_INET, argv[1], &p.to.sin_addr) != 1)
+		return 2;
+	for (int type = HEADER_JSON; type <= HEADER_BINARY; type++) {
+		p.type = (enum header_type)type;
+		for (int i = 2; i < argc; i++)
+			play_file(&p, argv[i]);
+	}
+	printf("1..%d\n", p.cases);
+	arena_release(&p.arena);
+	return p.failed ? 1 : 0;
+}
