@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * thread: a mailbox is a list under a lock, and two ways to learn that something is in it: an eventfd
- * for a loop, a condition for workers. The eventfd is written only when the list was empty, so a
- * burst of letters is one wake-up.
+ * A mailbox is a list under a lock. A loop sleeps in poll() and is woken through an eventfd, which
+ * is written only when the list was empty; a worker sleeps on the condition variable. The reader
+ * takes letters off under the lock and runs them outside it.
  */
 #include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -20,8 +22,31 @@ struct thread_role on_work = { "work" };
 
 static _Thread_local const struct thread_role *current;
 
+struct letter {
+	struct letter *next;
+	mail_fn fn;
+	void *arg; /* the receiver's */
+};
+
+struct mailbox {
+	pthread_mutex_t lock;
+	pthread_cond_t posted; /* workers wait here */
+	struct letter *first, **last; /* lock */
+	_Atomic size_t waiting; /* letters nobody has begun */
+	bool stopping; /* lock */
+	int fd; /* eventfd of a loop, -1 for workers */
+};
+
+struct worker {
+	struct mailbox *mail; /* owned */
+	struct thread_role *role;
+	unsigned n;
+	pthread_t threads[];
+};
+
 void thread_become(struct thread_role *role)
 {
+	BUG_ON(current && current != role);
 	current = role;
 }
 
@@ -35,28 +60,12 @@ const char *thread_name(void)
 	return current ? current->name : "main";
 }
 
-struct letter {
-	struct letter *next;
-	mail_fn fn;
-	void *arg;
-};
-
-struct mailbox {
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	struct letter *head, **tail; /* under lock, as the two below */
-	size_t n;
-	bool closing; /* workers end when nothing is left */
-	int fd; /* -1: a worker's */
-};
-
-static struct mailbox *box_new(int fd)
+static struct mailbox *new_mailbox(int fd)
 {
 	struct mailbox *m = mem_alloc(sizeof(*m));
 
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->wake, NULL);
-	m->tail = &m->head;
+	BUG_ON(pthread_mutex_init(&m->lock, NULL) || pthread_cond_init(&m->posted, NULL));
+	m->last = &m->first;
 	m->fd = fd;
 	return m;
 }
@@ -66,8 +75,8 @@ int mailbox_new(struct mailbox **out, struct err *e)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(e, TQ_EFAIL, "cannot make an eventfd");
-	*out = box_new(fd);
+		return err_sys(e, TQ_EFAIL, "cannot create an eventfd");
+	*out = new_mailbox(fd);
 	return 0;
 }
 
@@ -75,11 +84,11 @@ void mailbox_free(struct mailbox *m)
 {
 	if (!m)
 		return;
-	BUG_ON(m->head);
+	BUG_ON(m->first);
 	if (m->fd >= 0)
 		close(m->fd);
+	pthread_cond_destroy(&m->posted);
 	pthread_mutex_destroy(&m->lock);
-	pthread_cond_destroy(&m->wake);
 	mem_free(m);
 }
 
@@ -90,119 +99,120 @@ int mailbox_fd(const struct mailbox *m)
 
 size_t mailbox_waiting(struct mailbox *m)
 {
-	size_t n;
+	return m->waiting;
+}
 
-	pthread_mutex_lock(&m->lock);
-	n = m->n;
-	pthread_mutex_unlock(&m->lock);
-	return n;
+/* Cannot fail but with EAGAIN, when the counter is full: then it is readable already. */
+static void wake_loop(const struct mailbox *m)
+{
+	const uint64_t one = 1;
+
+	while (write(m->fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
 }
 
 bool try_post(struct mailbox *m, size_t max, mail_fn fn, void *arg)
 {
 	struct letter *l = mem_alloc(sizeof(*l));
-	bool full, first;
+	bool was_empty;
 
 	l->fn = fn;
 	l->arg = arg;
 	pthread_mutex_lock(&m->lock);
-	full = m->n >= max;
-	first = !m->n;
-	if (!full) {
-		*m->tail = l;
-		m->tail = &l->next;
-		m->n++;
-	}
-	pthread_mutex_unlock(&m->lock);
-	if (full)
+	if (m->waiting >= max) {
+		pthread_mutex_unlock(&m->lock);
 		mem_free(l);
-	else if (m->fd < 0)
-		pthread_cond_signal(&m->wake);
-	else if (first)
-		(void)!write(m->fd, &(uint64_t){ 1 }, sizeof(uint64_t));
-	return !full;
+		return false;
+	}
+	was_empty = !m->first;
+	*m->last = l;
+	m->last = &l->next;
+	m->waiting++;
+	if (m->fd < 0)
+		pthread_cond_signal(&m->posted);
+	pthread_mutex_unlock(&m->lock);
+	if (m->fd >= 0 && was_empty)
+		wake_loop(m);
+	return true;
 }
 
 void post(struct mailbox *m, mail_fn fn, void *arg)
 {
-	(void)try_post(m, SIZE_MAX, fn, arg);
+	try_post(m, SIZE_MAX, fn, arg);
+}
+
+static void open_letter(struct mailbox *m, struct letter *l)
+{
+	m->waiting--;
+	l->fn(l->arg);
+	mem_free(l);
 }
 
 size_t mailbox_run(struct mailbox *m)
 {
-	struct letter *l, *list;
-	uint64_t woken;
+	struct letter *l, *next;
+	uint64_t count;
 	size_t n = 0;
 
-	/* Before the list is taken: what is posted from here on wakes again. */
-	if (m->fd >= 0)
-		(void)!read(m->fd, &woken, sizeof(woken));
+	while (read(m->fd, &count, sizeof(count)) < 0 && errno == EINTR)
+		;
 	pthread_mutex_lock(&m->lock);
-	list = m->head;
-	m->head = NULL;
-	m->tail = &m->head;
-	m->n = 0;
+	l = m->first;
+	m->first = NULL;
+	m->last = &m->first;
 	pthread_mutex_unlock(&m->lock);
-	while ((l = list)) {
-		list = l->next;
-		l->fn(l->arg);
-		mem_free(l);
-		n++;
+	for (; l; l = next, n++) {
+		next = l->next;
+		open_letter(m, l);
 	}
 	return n;
 }
 
-struct worker {
-	struct mailbox *mail;
-	struct thread_role *role;
-	unsigned n;
-	pthread_t threads[];
-};
-
-/* The next letter; NULL when the box is closing and empty. */
-static struct letter *take(struct mailbox *m)
+/* The next letter, or NULL when the worker is to end and none is left. */
+static struct letter *wait_letter(struct mailbox *m)
 {
 	struct letter *l;
 
 	pthread_mutex_lock(&m->lock);
-	while (!m->head && !m->closing)
-		pthread_cond_wait(&m->wake, &m->lock);
-	l = m->head;
+	while (!m->first && !m->stopping)
+		pthread_cond_wait(&m->posted, &m->lock);
+	l = m->first;
 	if (l) {
-		m->head = l->next;
-		m->n--;
-		if (!m->head)
-			m->tail = &m->head;
+		m->first = l->next;
+		if (!m->first)
+			m->last = &m->first;
 	}
 	pthread_mutex_unlock(&m->lock);
 	return l;
 }
 
-static void *work(void *arg)
+static void *run_worker(void *arg)
 {
 	struct worker *w = arg;
 	struct letter *l;
 
-	thread_become(w->role);
 	pthread_setname_np(pthread_self(), w->role->name);
-	while ((l = take(w->mail))) {
-		l->fn(l->arg);
-		mem_free(l);
-	}
+	thread_become(w->role);
+	while ((l = wait_letter(w->mail)))
+		open_letter(w->mail, l);
 	return NULL;
 }
 
 int worker_start(struct thread_role *role, unsigned threads, struct worker **out, struct err *e)
 {
 	struct worker *w = mem_alloc(sizeof(*w) + threads * sizeof(w->threads[0]));
+	sigset_t all, before;
 	int rc = 0;
 
-	w->mail = box_new(-1);
+	w->mail = new_mailbox(-1);
 	w->role = role;
-	while (!rc && w->n < threads) {
-		rc = pthread_create(&w->threads[w->n], NULL, work, w);
+	sigfillset(&all); /* signals are the loop's business */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (w->n < threads && !rc) {
+		rc = pthread_create(&w->threads[w->n], NULL, run_worker, w);
 		w->n += !rc;
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc) {
 		worker_stop(w);
 		errno = rc;
@@ -222,9 +232,9 @@ void worker_stop(struct worker *w)
 	if (!w)
 		return;
 	pthread_mutex_lock(&w->mail->lock);
-	w->mail->closing = true;
+	w->mail->stopping = true;
+	pthread_cond_broadcast(&w->mail->posted);
 	pthread_mutex_unlock(&w->mail->lock);
-	pthread_cond_broadcast(&w->mail->wake);
 	for (unsigned i = 0; i < w->n; i++)
 		pthread_join(w->threads[i], NULL);
 	mailbox_free(w->mail);
