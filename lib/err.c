@@ -135,6 +135,18 @@ int err_response(int code)
 	return code ? table[entry(code)].response : RESP_SUCCESS;
 }
 
+/* Responses that none of our errors is sent as. */
+static const struct {
+	int response, code;
+} foreign[] = {
+	{ RESP_VERSION_NOT_SUPPORTED, TQ_EUNSUPPORTED },
+	{ RESP_NO_MESSAGE, TQ_ENOTFOUND },
+	{ RESP_UPDATE_AND_CREATE_ACL_CONFIG_FAILED, TQ_EDENIED },
+	{ RESP_DELETE_ACL_CONFIG_FAILED, TQ_EDENIED },
+	{ RESP_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG_FAILED, TQ_EDENIED },
+	{ RESP_FLOW_CONTROL, TQ_EBUSY },
+};
+
 int err_from_response(int response)
 {
 	if (!response)
@@ -144,6 +156,9 @@ int err_from_response(int response)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (table[i].response == response)
 			return -1000 - (int)i;
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
+		if (foreign[i].response == response)
+			return foreign[i].code;
 	return TQ_EFAIL;
 }
 
