@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 ROUNDS=${ROUNDS:-5}
-SECONDS_EACH=${SECONDS_EACH:-4}
+TIME_EACH=${TIME_EACH:-4s}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tdmq-bench.XXXXXX")
 broker=
 cleanup() {
@@ -99,7 +99,7 @@ bench_import() {
 }
 
 load() { # ADDRESS CONNECTIONS IN-FLIGHT
-	field rate "$("$B/bench-load" -t bench -q 4 -c "$2" -d "$3" -s 1024 -T "$SECONDS_EACH" "$1")"
+	field rate "$("$B/bench-load" -t bench -q 4 -c "$2" -d "$3" -s 1024 -T "$TIME_EACH" "$1")"
 }
 
 bench_send() {
