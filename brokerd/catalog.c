@@ -155,13 +155,10 @@ const struct namespace *catalog_namespace(const struct catalog *c, struct str na
 }
 
 /* The namespace entry a counted name belongs to; made, not yet there, if need be. */
-static struct ns_entry *ns_of(struct catalog *c, struct str wire)
+static struct ns_entry *ns_named(struct catalog *c, struct str ns)
 {
-	struct str ns, name;
-	struct ns_entry *n;
+	struct ns_entry *n = find_ns(c, ns);
 
-	names_split(wire, &ns, &name);
-	n = find_ns(c, ns);
 	if (n)
 		return n;
 	n = mem_alloc(sizeof(*n));
@@ -170,6 +167,15 @@ static struct ns_entry *ns_of(struct catalog *c, struct str wire)
 	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, ns.n, n);
 	c->n_namespaces++;
 	return n;
+}
+
+/* The entry of the namespace a wire name is in. */
+static struct ns_entry *ns_of(struct catalog *c, struct str wire)
+{
+	struct str ns, name;
+
+	names_split(wire, &ns, &name);
+	return ns_named(c, ns);
 }
 
 static void drop_ns(struct catalog *c, struct ns_entry *n)
@@ -183,7 +189,7 @@ static void drop_ns(struct catalog *c, struct ns_entry *n)
 
 static void set_ns(struct catalog *c, const struct namespace *from)
 {
-	struct ns_entry *n = ns_of(c, str_of(from->name));
+	struct ns_entry *n = ns_named(c, str_of(from->name));
 	struct namespace old = n->n;
 
 	n->n = *from;
@@ -427,7 +433,7 @@ static void apply(struct change *ch)
 			set_group(c, &ch->g);
 		break;
 	case CHANGE_NAMESPACE:
-		ns_of(c, str_of(ch->ns.name))->there = false; /* release_ns() drops it */
+		ns_named(c, str_of(ch->ns.name))->there = false; /* release_ns() drops it */
 		if (!ch->remove)
 			set_ns(c, &ch->ns);
 		return;
@@ -696,7 +702,7 @@ int catalog_put_namespace(struct catalog *c, const struct namespace *n, enum cat
 
 	if (rc)
 		return rc;
-	entry = ns_of(c, str_of(n->name));
+	entry = ns_named(c, str_of(n->name));
 	entry->pending++;
 	ch = change_new(c, CHANGE_NAMESPACE, done, arg);
 	ch->ns = *n;

@@ -463,6 +463,19 @@ static int step(struct member_state *s)
 	return rc;
 }
 
+/* The heartbeat made it; where it did not, the server knows no such group and makes none. */
+static int join_retry_topic(struct member_state *s)
+{
+	struct ctx *cx = s->cx;
+	int rc = add_queues(s, s->retry_topic);
+
+	if (rc != TQ_ENOTOPIC)
+		return rc;
+	rc = err_set(&cx->err, TQ_ENOGROUP, "no group '%s'", ctx_name(cx, s->c->group));
+	err_hint(&cx->err, "create it: tdmqctl group create %s", ctx_name(cx, s->c->group));
+	return rc;
+}
+
 /* The state lives in the arena: pulls that are still parked at a broker may be answered later. */
 int consume_run(
 	struct ctx *cx, const struct consume *c, consume_fn fn, void *arg, int64_t *done)
@@ -480,7 +493,7 @@ int consume_run(
 	if (!rc)
 		rc = heartbeat(s); /* makes the retry topic */
 	if (!rc)
-		rc = add_queues(s, s->retry_topic);
+		rc = join_retry_topic(s);
 	client_on_request(admin_client(cx->admin), on_request, s);
 	s->last_message_ms = clock_mono_ms();
 	while (!rc && !is_enough(s) &&

@@ -69,7 +69,7 @@ TDMQCTL_NAMESERVER=$(sed -n 's/.* nameserver \([^ ]*\).*/\1/p' "$dir/ready")
 export TDMQCTL_NAMESERVER
 printf '%s$ export TDMQCTL_NAMESERVER=%s%s\n' "$bold" "$TDMQCTL_NAMESERVER" "$plain"
 
-export_file=tests/data/apache/rocketmq-metadata-export.json
+export_file=tests/data/apache/shop/rocketmq-metadata-export.json
 say 'What a real Apache RocketMQ cluster exported, and what would become of it here'
 run tdmqctl migrate inspect "$export_file"
 run tdmqctl migrate plan "$export_file" --target cluster
@@ -86,14 +86,14 @@ run tdmqctl message send orders --namespace shop --body '{"order":4711,"eur":9.5
 run tdmqctl message query orders --namespace shop --key order-4711
 
 say 'A consumer takes it, fails for good, and sends it to the dead letter queue'
-run tdmqctl message consume orders --namespace shop --group billing --from earliest --count 1 --dead
+run tdmqctl message consume orders --namespace shop --group pay-svc --from earliest --count 1 --dead
 run tdmqctl dlq list --namespace shop
-run tdmqctl dlq query billing --namespace shop
+run tdmqctl dlq query pay-svc --namespace shop
 
 say 'The fault is mended: resend it, and this time it is consumed'
-run tdmqctl dlq resend billing --namespace shop --all --yes
-run tdmqctl message consume orders --namespace shop --group billing --count 1 --ack
-run tdmqctl group lag billing --namespace shop
+run tdmqctl dlq resend pay-svc --namespace shop --all --yes
+run tdmqctl message consume orders --namespace shop --group pay-svc --count 1 --ack
+run tdmqctl group lag pay-svc --namespace shop
 
 say 'The same import again changes nothing'
 run tdmqctl migrate run "$export_file" --target cluster
