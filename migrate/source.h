@@ -23,6 +23,7 @@
 /* Of one file; what is larger is refused before it is read, or before it is parsed. */
 #define SOURCE_MAX_BYTES (64u << 20)
 #define SOURCE_MAX_VALUES 2000000
+#define SOURCE_MAX_ITEMS 100000 /* topics and groups of one file */
 
 enum object_kind { OBJ_NAMESPACE, OBJ_TOPIC, OBJ_GROUP, OBJ_KINDS };
 extern const char *const object_kind_names[]; /* namespace topic group NULL */

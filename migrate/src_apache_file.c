@@ -184,6 +184,9 @@ static int scan_table(
 	if (!cJSON_IsObject(table))
 		return err_set(e, TQ_EFORMAT, "'%s': expected an object, found %s", key,
 			json_kind(table));
+	if (cJSON_GetArraySize(table) > SOURCE_MAX_ITEMS)
+		return err_set(
+			e, TQ_ETOOBIG, "'%s': more than %d entries", key, SOURCE_MAX_ITEMS);
 	cJSON_ArrayForEach (entry, table) {
 		if (check_entry(entry, kind == OBJ_TOPIC ? topic_members : group_members, e))
 			return err_wrap(e, "'%s.%.100s'", key, entry->string);

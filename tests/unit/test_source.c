@@ -110,6 +110,13 @@ Test(source, refuses_deep_nesting_and_endless_lists)
 		buf_puts(&wide, "[],");
 	cr_expect(eq(int, test_inventory(&inv, wide.p, &e), TQ_ETOOBIG));
 	inventory_release(&inv);
+	buf_clear(&wide);
+	buf_puts(&wide, "{\"topicConfigTable\":{");
+	for (int i = 0; i <= SOURCE_MAX_ITEMS; i++)
+		buf_addf(&wide, "%s\"t%d\":{}", i ? "," : "", i);
+	buf_puts(&wide, "}}");
+	cr_expect(eq(int, test_inventory(&inv, wide.p, &e), TQ_ETOOBIG));
+	inventory_release(&inv);
 	buf_release(&deep);
 	buf_release(&wide);
 }
