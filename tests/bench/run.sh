@@ -111,7 +111,7 @@ bench_send() {
 	JAVA_SMALL=(-XX:+UseG1GC -XX:-UsePerfData)
 	APACHE_HEAP=${APACHE_HEAP:-4g} apache_start "$apache" mappedFileSizeCommitLog=1073741824 \
 		mappedFileSizeConsumeQueue=6000000 maxIndexNum=20000000 maxHashSlotNum=5000000
-	start_brokerd --data "$dir/send" --flush=async --auto-create-topics=yes
+	start_brokerd --data "$dir/send" --flush=async --auto-create-topics
 	load "$APACHE_BROKER" 8 32 >/dev/null # warm: the compiler has seen the path
 	load "$APACHE_BROKER" 8 32 >/dev/null
 	load "$BROKERD" 8 32 >/dev/null
