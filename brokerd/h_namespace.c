@@ -11,8 +11,6 @@
 #include "brokerd/broker.h"
 #include "brokerd/later.h"
 
-#define RETENTION_MS (72 * 3600000LL)
-
 static int save(struct request *rq, const cJSON *doc, enum catalog_how how)
 {
 	const struct namespace *old;
@@ -24,7 +22,7 @@ static int save(struct request *rq, const cJSON *doc, enum catalog_how how)
 		return rc;
 	old = catalog_namespace(rq->broker->catalog, str_of(n.name));
 	if (!cJSON_HasObjectItem(doc, "retentionMs"))
-		n.retention_ms = old ? old->retention_ms : RETENTION_MS;
+		n.retention_ms = old ? old->retention_ms : NAMESPACE_RETENTION_MS;
 	if (!n.remark && old)
 		n.remark = old->remark;
 	n.created_ms = 0; /* the catalog knows */

@@ -4,15 +4,14 @@
 #include "view.h"
 #include "when.h"
 
-#define RETENTION_MAX (3 * 86400000LL)
 
 #define RETENTION(absent) \
-	OPT_MS(0, "retention", struct namespace, retention_ms, 0, RETENTION_MAX, absent, \
+	OPT_MS(0, "retention", struct namespace, retention_ms, 0, NAMESPACE_RETENTION_MS, absent, \
 		"how long messages are kept")
 #define DESCRIPTION \
 	OPT_STR(0, "description", "text", struct namespace, remark, "note shown by 'describe'")
 
-static const struct opt create_opts[] = { RETENTION(RETENTION_MAX), DESCRIPTION, OPT_END };
+static const struct opt create_opts[] = { RETENTION(NAMESPACE_RETENTION_MS), DESCRIPTION, OPT_END };
 static const struct opt update_opts[] = { RETENTION(0), DESCRIPTION, OPT_END };
 
 static int find(struct ctx *cx, const char *name, struct namespace *out)

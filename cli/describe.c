@@ -287,6 +287,8 @@ static void mdoc_text(struct buf *b, const char *text, bool sentence)
 	for (const char *s = text; *s; s++) {
 		if (*s == '\\')
 			buf_puts(b, "\\e");
+		else if (*s == ' ' && s > text && s[-1] == '.')
+			buf_putc(b, '\n'); /* a sentence, a line */
 		else
 			buf_putc(b,
 				sentence && s == text ? (char)toupper((unsigned char)*s) : *s);

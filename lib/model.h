@@ -16,6 +16,8 @@ extern const char *const topic_type_names[]; /* normal fifo delay transaction NU
 
 enum perm { PERM_INHERIT = 1, PERM_WRITE = 2, PERM_READ = 4, PERM_RW = 6 };
 
+#define NAMESPACE_RETENTION_MS (72 * 3600000LL) /* of a namespace, unless it says less */
+
 struct namespace
 {
 	const char *name, *remark;

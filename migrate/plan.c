@@ -453,6 +453,7 @@ static void need_namespace(struct build *b, const struct plan_item *it)
 	ns = &b->ns[b->n_ns++];
 	*ns = (struct plan_item){ .kind = OBJ_NAMESPACE, .source = "", .ns = it->ns };
 	ns->namespace.name = it->ns;
+	ns->namespace.retention_ms = NAMESPACE_RETENTION_MS;
 	settle(ns, there ? VERDICT_EXISTS : VERDICT_CREATE,
 		there ? REASON_ALREADY_EXISTS : REASON_NONE, NULL);
 }
