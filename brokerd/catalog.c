@@ -161,9 +161,9 @@ static struct ns_entry *ns_named(struct catalog *c, struct str ns)
 	if (n)
 		return n;
 	n = mem_alloc(sizeof(*n));
-	n->n.name = mem_strn(ns.p, ns.n);
+	n->n.name = mem_strn(name.p, name.n);
 	n->n.remark = mem_str("");
-	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, ns.n, n);
+	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, name.n, n);
 	c->n_namespaces++;
 	return n;
 }
@@ -486,7 +486,8 @@ static void submit(struct change *ch)
 static int limit(struct err *e, const char *what, int max, const char *key)
 {
 	err_set(e, TQ_ELIMIT, "limit of %d %s reached", max, what);
-	return err_hint(e, "delete what is not needed, or raise %s", key);
+	err_hint(e, "delete what is not needed, or raise %s", key);
+	return TQ_ELIMIT; /* e may be NULL */
 }
 
 /* A name with a namespace in front: may that be, and may it be made if it is new? */
@@ -758,7 +759,8 @@ int catalog_delete_namespace(
 	if (n->n.topics || n->n.groups || n->pending) {
 		err_set(e, TQ_EPRECOND, "namespace '%s' is not empty: %d topics, %d groups",
 			n->n.name, n->n.topics, n->n.groups);
-		return err_hint(e, "delete its topics and groups first");
+		err_hint(e, "delete its topics and groups first");
+		return TQ_EPRECOND;
 	}
 	n->pending++;
 	ch = change_new(c, CHANGE_NAMESPACE, done, arg);
