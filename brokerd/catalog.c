@@ -161,9 +161,9 @@ static struct ns_entry *ns_named(struct catalog *c, struct str ns)
 	if (n)
 		return n;
 	n = mem_alloc(sizeof(*n));
-	n->n.name = mem_strn(name.p, name.n);
+	n->n.name = mem_strn(ns.p, ns.n);
 	n->n.remark = mem_str("");
-	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, name.n, n);
+	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, ns.n, n);
 	c->n_namespaces++;
 	return n;
 }
