@@ -65,7 +65,8 @@ void group_to_json(struct jw *w, const struct group *g);
 int namespace_from_json(struct namespace *n, const cJSON *o, struct err *e);
 void namespace_to_json(struct jw *w, const struct namespace *n);
 
-const char *perm_text(int perm, char out[4]); /* "rw", "r", "w", with 'i' if inherited; "none" */
+/* "rw", "r", "w", with 'i' if inherited; "none". */
+const char *perm_text(int perm, char out[4]);
 /* "NORMAL" FIFO DELAY TRANSACTION, the attribute values of 5.x. */
 const char *topic_type_wire(int type);
 int topic_type_from_wire(const char *s, int absent);
