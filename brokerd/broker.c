@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker is made from the bottom up and taken apart from the top down. Nothing listens before
- * everything answers. At the end what clients wait for is settled while the store can still say
- * what is safe: held pulls are answered empty, then the store closes, which syncs, and the answers
- * that waited for that leave last.
+ * everything answers. At the end what clients wait for is settled while everything is still there:
+ * the log is synced and what waited for that is answered, pulls are answered empty, the metadata's
+ * last transaction runs. Then connections close, and the store last: what is lent to sockets is
+ * part of its files.
  */
 #include "brokerd/broker.h"
 
@@ -266,44 +267,47 @@ void broker_quit(struct broker *b)
 	server_quit(b->server);
 }
 
-/* What the sync of store_close() makes true is answered; after a failure nothing is. */
-static int close_store(struct broker *b, struct err *e)
+/* Last answers: what waited for the disk, pulls that will see nothing more, administration. */
+static int settle(struct broker *b, struct err *e)
 {
 	struct err lost = ERR_INIT;
 	int rc;
 
-	if (!b->store)
-		return 0;
-	rc = store_close(b->store, e);
-	b->store = NULL;
-	if (!b->hold)
-		return rc;
+	rc = store_sync(b->store, e);
 	if (rc) {
 		err_set(&lost, TQ_EUNAVAILABLE, "the message may not be on disk: %s", e->msg);
-		hold_fail_acks(b->hold, 0, &lost);
+		hold_fail_acks(b->hold, store_durable(b->store), &lost);
 	}
-	hold_release_all_acks(b->hold);
+	hold_release_acks(b->hold);
+	hold_drop_pulls(b->hold);
+	schedule_flush(b->schedule);
+	offsets_flush(b->offsets);
+	metadb_close(b->metadb);
+	b->metadb = NULL;
 	return rc;
+}
+
+static int close_store(struct broker *b, struct err *e)
+{
+	struct store *s = b->store;
+
+	b->store = NULL;
+	return store_close(s, e);
 }
 
 int broker_stop(struct broker *b, struct err *e)
 {
-	int rc;
+	bool whole = b->store && b->hold && b->schedule;
+	struct err later = ERR_INIT;
+	int rc = whole ? settle(b, e) : 0;
 
-	if (b->schedule)
-		schedule_flush(b->schedule);
-	if (b->offsets)
-		offsets_flush(b->offsets);
-	if (b->hold)
-		hold_drop_pulls(b->hold);
-	/* What waits for it is answered; completions need everything else alive. */
-	metadb_close(b->metadb);
-	b->metadb = NULL;
-	if (b->server)
-		server_flush(b->server);
-	rc = close_store(b, e);
 	if (b->server)
 		server_close_all(b->server);
+	metadb_close(b->metadb);
+	if (close_store(b, &later) && !rc) {
+		*e = later;
+		rc = later.code;
+	}
 	schedule_free(b->schedule);
 	offsets_free(b->offsets);
 	hold_free(b->hold);

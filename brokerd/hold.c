@@ -272,30 +272,21 @@ static void compact(struct hold *h)
 	}
 }
 
-static void release_acks(struct hold *h, int64_t safe)
+void hold_release_acks(struct hold *h)
 {
+	struct store *s = h->broker->store;
+	bool sync = h->broker->cfg->flush == STORE_FLUSH_SYNC;
+	int64_t safe;
 	struct ack a;
 
+	if (h->acks_off == h->acks.n)
+		return;
+	safe = sync ? store_durable(s) : store_appended(s);
 	while (ack_first(h, &a) && a.end_off <= safe) {
 		conn_write(a.conn, h->bytes.p + h->bytes_off, a.len);
 		ack_pop(h, &a);
 	}
 	compact(h);
-}
-
-void hold_release_acks(struct hold *h)
-{
-	struct store *s = h->broker->store;
-
-	if (h->acks_off == h->acks.n)
-		return;
-	release_acks(h, h->broker->cfg->flush == STORE_FLUSH_SYNC ? store_durable(s)
-								  : store_appended(s));
-}
-
-void hold_release_all_acks(struct hold *h)
-{
-	release_acks(h, INT64_MAX);
 }
 
 static void write_failure(const struct ack *a, const struct err *why)

@@ -45,7 +45,6 @@ void hold_drop_pulls(struct hold *h);
 /* frame, the encoded answer to rq, leaves when the log is safe up to rq->after. */
 void hold_ack(struct hold *h, const struct request *rq, struct str frame);
 void hold_release_acks(struct hold *h);
-void hold_release_all_acks(struct hold *h); /* the store has closed well */
 /* Answers that promise more than `from` become errors. */
 void hold_fail_acks(struct hold *h, int64_t from, const struct err *why);
 int hold_acks(const struct hold *h);

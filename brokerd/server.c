@@ -349,11 +349,6 @@ void server_run(struct server *s)
 	}
 }
 
-void server_flush(struct server *s)
-{
-	write_dirty(s);
-}
-
 void server_quit(struct server *s)
 {
 	s->quit = true;
@@ -376,7 +371,6 @@ int server_new(struct broker *b, struct server **out, struct err *e)
 		return rc;
 	}
 	event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(ec, EVENT_BASE_FLAG_PRECISE_TIMER);
 	s->base = event_base_new_with_config(ec);
 	event_config_free(ec);
 	BUG_ON(!s->base);

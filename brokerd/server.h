@@ -23,7 +23,6 @@ int server_new(struct broker *b, struct server **out, struct err *e) MUST_USE;
 int server_listen(struct server *s, const char *address, int port, int *bound, struct err *e);
 void server_run(struct server *s); /* until server_quit() */
 void server_quit(struct server *s);
-void server_flush(struct server *s); /* what is unsent goes to the kernel */
 void server_close_all(struct server *s); /* connections and listeners */
 void server_free(struct server *s);
 

@@ -264,6 +264,19 @@ static int close_clean(struct store *s, struct err *e)
 	return rc;
 }
 
+int store_sync(struct store *s, struct err *e)
+{
+	int rc;
+
+	flush_stop(&s->flush);
+	take_flush_result(s);
+	if (s->read_only)
+		return err_set(e, TQ_EUNAVAILABLE, "%s", s->reason);
+	(void)((rc = store_commit(s, e)) || (rc = flush_now(&s->flush, e)));
+	take_flush_result(s);
+	return rc;
+}
+
 int store_close(struct store *s, struct err *e)
 {
 	int rc;

@@ -64,6 +64,11 @@ struct store_recovery {
 /* Locks the directory, recovers, starts the flush and index thread. */
 int store_open(const struct store_opts *o, struct store **out, struct store_recovery *found,
 	struct err *e) MUST_USE;
+/*
+ * The last act before store_close(): commits and syncs, so that store_durable() covers everything
+ * and answers can still be given. Nothing may be appended afterwards.
+ */
+int store_sync(struct store *s, struct err *e) MUST_USE;
 /* Commits, syncs, writes the checkpoint, removes `abort`. Frees s also on failure. */
 int store_close(struct store *s, struct err *e) MUST_USE;
 
