@@ -260,8 +260,11 @@ static const struct topic_info *in_list(const struct topics *all, const char *na
 /* What Apache has no word for is refused rather than left out. */
 static int check_target(struct ctx *cx, const struct topic_args *a)
 {
-	if (admin_is_brokerd(cx->admin))
-		return 0;
+	const struct cluster *cl;
+	int rc = admin_cluster(cx->admin, &cl, &cx->err);
+
+	if (rc || cl->brokerd)
+		return rc;
 	if (a->type != TOPIC_NORMAL) {
 		err_set(&cx->err, TQ_EUNSUPPORTED, "this server has no topics of type '%s'",
 			topic_type_names[a->type]);

@@ -279,21 +279,25 @@ bool describe_topic(struct buf *b, const char *name)
 
 /* ---- mdoc ---- */
 
-/* Text as a sentence: capital, full stop, nothing roff would read. */
-static void mdoc_text(struct buf *b, const char *text, bool sentence)
+/* Text for roff: each sentence on its line, nothing it would read, a full stop in the end. */
+static void mdoc_text(struct buf *b, const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		buf_puts(b, "\\&");
+	bool start = true;
+
 	for (const char *s = text; *s; s++) {
-		if (*s == '\\')
+		if (start && (*s == '.' || *s == '\''))
+			buf_puts(b, "\\&");
+		start = s > text && *s == ' ' && s[-1] == '.';
+		if (start)
+			buf_putc(b, '\n');
+		else if (*s == '\\')
 			buf_puts(b, "\\e");
 		else if (*s == ' ' && s > text && s[-1] == '.')
 			buf_putc(b, '\n'); /* a sentence, a line */
 		else
-			buf_putc(b,
-				sentence && s == text ? (char)toupper((unsigned char)*s) : *s);
+			buf_putc(b, s == text ? (char)toupper((unsigned char)*s) : *s);
 	}
-	if (sentence && *text && text[strlen(text) - 1] != '.')
+	if (*text && text[strlen(text) - 1] != '.')
 		buf_putc(b, '.');
 	buf_putc(b, '\n');
 }
@@ -320,9 +324,9 @@ static void mdoc_cmd(struct buf *b, const struct cmd_group *g, const struct cmd 
 	struct str rest = str_of(c->example), line;
 
 	mdoc_item(b, g, c);
-	mdoc_text(b, c->help, true);
+	mdoc_text(b, c->help);
 	if (c->more)
-		mdoc_text(b, c->more, false);
+		mdoc_text(b, c->more);
 	if (c->opts && c->opts->type != OPT_T_END) {
 		buf_puts(b, ".Bl -tag -width Ds\n");
 		opt_describe_mdoc(b, c->opts);
@@ -358,7 +362,7 @@ static void mdoc_exit_status(struct buf *b)
 	buf_puts(b, ".Bl -tag -width Ds -compact\n");
 	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
 		buf_addf(b, ".It %d\n", statuses[i].status);
-		mdoc_text(b, statuses[i].text, true);
+		mdoc_text(b, statuses[i].text);
 	}
 	buf_puts(b, ".El\n");
 }

@@ -163,7 +163,8 @@ static int run(struct ctx *cx, int argc, char **argv)
 /* A server that is not there, when nobody said where it is. */
 static void hint_unreachable(struct ctx *cx)
 {
-	if (cx->err.code == TQ_EUNREACHABLE && !*cx->err.hint && cx->nameservers)
+	if (cx->err.code == TQ_EUNREACHABLE && !*cx->err.hint && !*cx->err.why &&
+		cx->nameservers)
 		err_hint(&cx->err,
 			"is a server running? Name servers asked: %s; choose with -s",
 			cx->nameservers);
