@@ -231,7 +231,7 @@ static int secret_from_file(struct ctx *cx, const char *path, const char **out)
 	struct buf b;
 	int rc;
 
-	buf_init(&b, SECRET_FILE_MAX);
+	buf_init(&b, 1 << 20);
 	rc = fsio_read_file(path, SECRET_FILE_MAX, &b, &cx->err);
 	if (rc) {
 		err_wrap(&cx->err, "secret");
