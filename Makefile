@@ -20,7 +20,7 @@ SAN     ?=
 
 DEBS := gcc make pkg-config libevent-dev libssl-dev libsqlite3-dev libcjson-dev libyaml-dev \
 	libexpat1-dev libcurl4-openssl-dev zlib1g-dev libreadline-dev uthash-dev
-TEST_DEBS := bats libcriterion-dev mandoc
+TEST_DEBS := bats python3 libcriterion-dev mandoc
 LINT_DEBS := clang clang-format clang-tools shellcheck
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
