@@ -17,6 +17,19 @@ static int pairs(struct str text)
 	return n;
 }
 
+/* Looking a name up is the same as walking to its last pair. */
+static void look_up(struct str text)
+{
+	struct str rest = text, last = STR_NONE;
+	struct prop p;
+
+	while (props_next(&rest, &p))
+		if (str_is(p.name, PROP_KEYS))
+			last = p.value;
+	BUG_ON(props_get(text, PROP_KEYS).p != last.p ||
+		props_get(text, PROP_KEYS).n != last.n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *p = own(data, size);
@@ -24,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf b, c;
 	int n = pairs(text);
 
+	look_up(text);
 	buf_init(&b, size + 64);
 	buf_init(&c, size + 64);
 	props_without(&b, text, "\x02"); /* a name nothing can have */
