@@ -216,8 +216,7 @@ Test(conf, a_flag_beats_the_environment_which_beats_the_file)
 Test(conf, a_dump_loads_to_the_same_dump)
 {
 	static const char *const texts[] = { "",
-		"port: 1\nidle: 82861001ms\nsize: 1025\ndev: true\nflush: async\nservers: []\n"
-		"data: \"yes\"\n",
+		"port: 1\nidle: 82861001ms\nsize: 1025\ndev: true\nservers: []\ndata: \"yes\"\n",
 		"data: \"1e3\"\nservers: [\"a, b\", \"null\", '']\nidle: 23h\nsize: 1Mi\n",
 		"data: \"line\\nline\\ttab \\u00e9\"\n" };
 
