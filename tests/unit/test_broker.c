@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole broker in a child process, its clients in the test. What the disk does to it is decided
+ * by a VFS in front of the real one, told through shared memory.
+ */
+#include <criterion/criterion.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "brokerd/broker.h"
+#include "brokerd/server.h"
+#include "brokerd/store/store.h"
+#include "client.h"
+#include "clock.h"
+#include "fsio.h"
+#include "log.h"
+#include "mem.h"
+#include "thread.h"
+
+struct shared {
+	_Atomic int port;
+	_Atomic bool sync_fails, sync_hangs, disk_full;
+	_Atomic int syncs;
+};
+
+static struct shared *sh;
+static char dir[64];
+static pid_t child;
+
+/* --- the disk --- */
+
+static int odd_fdatasync(int fd)
+{
+	while (sh->sync_hangs)
+		usleep(1000);
+	sh->syncs++;
+	if (sh->sync_fails) {
+		errno = EIO;
+		return -1;
+	}
+	return vfs_system.fdatasync(fd);
+}
+
+static int odd_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	if (sh->disk_full) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return vfs_system.fallocate(fd, mode, off, len);
+}
+
+/* --- the child --- */
+
+static void watch_parent(void *arg)
+{
+	struct broker *b = arg;
+
+	if (getppid() == 1)
+		broker_quit(b);
+}
+
+static struct broker *stopping;
+
+static void on_term(int sig UNUSED)
+{
+	stopping->stopping = true; /* seen by look_for_stop() */
+}
+
+static void look_for_stop(void *arg)
+{
+	struct broker *b = arg;
+
+	if (b->stopping)
+		broker_quit(b);
+}
+
+typedef void (*tune)(struct config *cfg);
+
+static int serve(tune change)
+{
+	struct vfs odd = vfs_system;
+	struct err e = ERR_INIT;
+	struct config cfg;
+	struct broker b;
+	struct conf conf;
+	int rc;
+
+	odd.fdatasync = odd_fdatasync;
+	odd.fallocate = odd_fallocate;
+	vfs_set(&odd);
+	thread_become(&on_loop);
+	log_set_level(LOG_ERROR_);
+	conf_init(&conf, config_keys, &cfg, NULL);
+	cfg.data = dir;
+	cfg.nameserver_port = cfg.broker_port = cfg.vip_port = 0;
+	cfg.auto_create_topics = cfg.auto_create_groups = true;
+	cfg.commitlog_file_size = 16 << 20;
+	if (change)
+		change(&cfg);
+	rc = broker_start(&b, &cfg, &e);
+	if (rc) {
+		fprintf(stderr, "%s\n", e.msg);
+		sh->port = -1;
+		return 1;
+	}
+	stopping = &b;
+	signal(SIGTERM, on_term);
+	signal(SIGPIPE, SIG_IGN);
+	server_every(b.server, 20, look_for_stop, &b);
+	server_every(b.server, 500, watch_parent, &b);
+	sh->port = b.broker_port;
+	broker_run(&b);
+	return broker_stop(&b, &e) ? 2 : 0;
+}
+
+static void start(tune change)
+{
+	sh->port = 0;
+	child = fork();
+	if (!child)
+		_exit(serve(change));
+	for (int i = 0; i < 500 && !sh->port; i++)
+		usleep(10000);
+	cr_assert_gt(sh->port, 0);
+}
+
+static int stop(void)
+{
+	int status = -1;
+
+	kill(child, SIGTERM);
+	waitpid(child, &status, 0);
+	child = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void setup(void)
+{
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq(sh, MAP_FAILED);
+	snprintf(dir, sizeof(dir), "/tmp/tdmq-broker.XXXXXX");
+	cr_assert_not_null(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+	char *line = mem_fmt("rm -rf %s", dir);
+
+	if (child)
+		kill(child, SIGKILL);
+	cr_assert_eq(system(line), 0);
+	mem_free(line);
+}
+
+TestSuite(broker, .init = setup, .fini = teardown, .timeout = 30);
+
+/* --- clients --- */
+
+static const char *address(void)
+{
+	static char a[32];
+
+	snprintf(a, sizeof(a), "127.0.0.1:%d", sh->port);
+	return a;
+}
+
+static void fill_send(struct command *rq, const char *topic, struct str body)
+{
+	command_init(rq, REQ_SEND_MESSAGE_V2);
+	command_add(rq, "b", str_of(topic));
+	command_add(rq, "c", STR("TBW102"));
+	command_add(rq, "d", STR("4"));
+	command_add(rq, "e", STR("0"));
+	command_add(rq, "f", STR("0"));
+	command_add(rq, "g", STR("1"));
+	command_add(rq, "h", STR("0"));
+	rq->body = body;
+}
+
+/* Code of the answer; -1 when none came. */
+static int send_one(struct client *c, struct str body, int timeout_ms)
+{
+	static struct command rq;
+	struct reply *r = NULL;
+	struct err e = ERR_INIT;
+	int code = -1;
+
+	fill_send(&rq, "t-1", body);
+	if (!client_call(c, address(), &rq, timeout_ms, &r, &e))
+		code = r->cmd.code;
+	reply_free(r);
+	return code;
+}
+
+static int64_t queue_end(struct client *c)
+{
+	static struct command rq;
+	struct reply *r = NULL;
+	struct err e = ERR_INIT;
+	int64_t end = -1;
+
+	command_init(&rq, REQ_GET_MAX_OFFSET);
+	command_add(&rq, "topic", STR("t-1"));
+	command_add(&rq, "queueId", STR("0"));
+	cr_assert_eq(client_call(c, address(), &rq, 5000, &r, &e), 0, "%s", e.msg);
+	cr_assert_eq(
+		str_to_i64(command_ext(&r->cmd, "offset"), 0, INT64_MAX, &end, "offset", &e),
+		0);
+	reply_free(r);
+	return end;
+}
+
+static struct client *client(void)
+{
+	struct client_opts o = { 0 };
+
+	return client_new(&o);
+}
+
+static void flush_sync(struct config *cfg)
+{
+	cfg->flush = STORE_FLUSH_SYNC;
+}
+
+Test(broker, acknowledges_nothing_that_is_not_on_disk)
+{
+	struct client *c = client();
+
+	start(flush_sync);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	sh->sync_hangs = true;
+	cr_assert_eq(send_one(c, STR("b"), 300), -1, "acknowledged before the sync returned");
+	sh->sync_hangs = false;
+	cr_assert_eq(send_one(c, STR("c"), 5000), RESP_SUCCESS);
+	cr_assert_eq(queue_end(c), 3);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
+Test(broker, a_failed_sync_is_an_error_and_the_end_of_writing)
+{
+	struct client *c = client();
+
+	start(flush_sync);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	sh->sync_fails = true;
+	cr_assert_eq(send_one(c, STR("b"), 5000), RESP_SERVICE_NOT_AVAILABLE);
+	sh->sync_fails = false;
+	cr_assert_eq(send_one(c, STR("c"), 5000), RESP_SERVICE_NOT_AVAILABLE,
+		"a failed sync must not be tried again");
+	cr_assert_geq(queue_end(c), 1, "reading goes on");
+	cr_assert_neq(stop(), -SIGABRT);
+	client_free(c);
+}
+
+struct waiting {
+	int code;
+	bool done;
+};
+
+static void answered(void *arg, int rc, struct reply *r, const struct err *e UNUSED)
+{
+	struct waiting *w = arg;
+
+	w->done = true;
+	w->code = rc ? -1 : r->cmd.code;
+	reply_free(r);
+}
+
+static void never_flush(struct config *cfg)
+{
+	cfg->flush = STORE_FLUSH_ASYNC;
+	cfg->flush_interval = 60000;
+}
+
+Test(broker, a_clean_stop_syncs_and_answers_first)
+{
+	struct client *c = client();
+	struct waiting w = { 0 };
+	struct err e = ERR_INIT;
+	struct command rq;
+
+	start(flush_sync);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	sh->sync_hangs = true;
+	fill_send(&rq, "t-1", STR("b"));
+	cr_assert_eq(client_submit(c, address(), &rq, 5000, answered, &w, &e), 0);
+	client_run(c, 200);
+	cr_assert_not(w.done);
+	kill(child, SIGTERM);
+	client_run(c, 200);
+	sh->sync_hangs = false;
+	client_run(c, 5000);
+	cr_assert_eq(w.code, RESP_SUCCESS);
+	cr_assert_eq(stop(), 0);
+	start(never_flush);
+	cr_assert_eq(queue_end(c), 2);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
+Test(broker, held_pulls_are_answered_at_the_end)
+{
+	struct client *c = client();
+	struct waiting w = { 0 };
+	struct err e = ERR_INIT;
+	struct command rq;
+
+	start(never_flush);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	command_init(&rq, REQ_PULL_MESSAGE);
+	command_add(&rq, "consumerGroup", STR("TOOLS_CONSUMER"));
+	command_add(&rq, "topic", STR("t-1"));
+	command_add(&rq, "queueId", STR("0"));
+	command_add(&rq, "queueOffset", STR("1"));
+	command_add(&rq, "maxMsgNums", STR("32"));
+	command_add(&rq, "sysFlag", STR("6"));
+	command_add(&rq, "suspendTimeoutMillis", STR("20000"));
+	cr_assert_eq(client_submit(c, address(), &rq, 10000, answered, &w, &e), 0);
+	client_run(c, 200);
+	cr_assert_not(w.done);
+	kill(child, SIGTERM);
+	client_run(c, 5000);
+	cr_assert_eq(w.code, RESP_PULL_NOT_FOUND);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
+/* --- connections --- */
+
+static int dial(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)sh->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static bool ends_within(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char c;
+
+	return poll(&p, 1, ms) == 1 && recv(fd, &c, 1, 0) <= 0;
+}
+
+static void two_connections(struct config *cfg)
+{
+	cfg->max_connections = 2;
+	cfg->idle_timeout = 1000;
+}
+
+Test(broker, refuses_connections_beyond_the_limit_and_closes_idle_ones)
+{
+	int a, b, over;
+
+	start(two_connections);
+	a = dial();
+	b = dial();
+	usleep(50000);
+	over = dial();
+	cr_assert(ends_within(over, 2000), "a third one stays");
+	cr_assert(ends_within(a, 10000), "an idle one stays");
+	cr_assert(ends_within(b, 10000));
+	close(a);
+	close(b);
+	close(over);
+	cr_assert_eq(stop(), 0);
+}
+
+static void small_output(struct config *cfg)
+{
+	never_flush(cfg);
+	cfg->output_limit = 64 << 10;
+}
+
+/* Pulls until the kernel takes no more; the answers are not read. */
+static int pull_blindly(int fd)
+{
+	static struct command rq;
+	struct buf out;
+	int n = 0;
+
+	command_init(&rq, REQ_PULL_MESSAGE);
+	command_add(&rq, "consumerGroup", STR("TOOLS_CONSUMER"));
+	command_add(&rq, "topic", STR("t-1"));
+	command_add(&rq, "queueId", STR("0"));
+	command_add(&rq, "queueOffset", STR("0"));
+	command_add(&rq, "maxMsgNums", STR("32"));
+	command_add(&rq, "sysFlag", STR("4"));
+	buf_init(&out, 4096);
+	command_encode(&out, &rq);
+	for (; n < 20000; n++) {
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+		if (poll(&p, 1, 300) < 1 ||
+			send(fd, out.p, out.n, MSG_NOSIGNAL) < (ssize_t)out.n)
+			break;
+	}
+	buf_release(&out);
+	return n;
+}
+
+static int64_t resident_kib(void)
+{
+	char path[64], line[256];
+	int64_t kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "RssAnon:", 8))
+			kib = strtoll(line + 8, NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static int64_t drain(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static char b[1 << 16];
+	int64_t total = 0;
+	ssize_t n;
+
+	while (poll(&p, 1, ms) == 1 && (n = recv(fd, b, sizeof(b), 0)) > 0)
+		total += n;
+	return total;
+}
+
+Test(broker, a_client_that_does_not_read_is_not_read_from)
+{
+	char *body = mem_alloc(64 << 10);
+	struct client *c = client();
+	int fd, n;
+
+	start(small_output);
+	cr_assert_eq(send_one(c, (struct str){ body, 64 << 10 }, 5000), RESP_SUCCESS);
+	fd = dial();
+	n = pull_blindly(fd);
+	cr_assert_lt(n, 20000, "the broker never stopped reading");
+	cr_assert_lt(resident_kib(), 8 << 10, "answers pile up in memory");
+	cr_assert_eq(send_one(c, STR("b"), 5000), RESP_SUCCESS, "others are served meanwhile");
+	cr_assert_geq(
+		drain(fd, 500), (int64_t)n * (64 << 10), "every pull is answered at last");
+	close(fd);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+	mem_free(body);
+}
