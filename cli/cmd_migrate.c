@@ -100,8 +100,14 @@ static int parse_pairs(struct ctx *cx, const struct strv *map, struct mapping *m
 /* Where names go. A namespace that is merely current must not swallow a whole cluster unasked. */
 static int parse_target(struct ctx *cx, const struct plan_args *a, struct mapping *m)
 {
-	if (a->target == TARGET_CLUSTER)
+	if (a->target == TARGET_CLUSTER) {
+		if (cx->set.namespace && *cx->set.namespace)
+			ctx_note(cx,
+				"names keep their namespaces; --target namespace puts all "
+				"of them into '%s'",
+				cx->set.namespace);
 		return parse_pairs(cx, &a->map, m);
+	}
 	if (!cx->set.namespace || !*cx->set.namespace) {
 		err_set(&cx->err, TQ_EUSAGE, "--target namespace: which one?");
 		return err_hint(&cx->err, "add --namespace NAME");

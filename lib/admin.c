@@ -1032,9 +1032,13 @@ int admin_groups(struct admin *a, struct arena *mem, struct groups *out, struct 
 	if (rc || !out->n)
 		return rc;
 	qsort(out->v, out->n, sizeof(*out->v), by_group_name);
-	for (size_t i = 1; i < out->n; i++) /* each once, as one broker has it */
+	out->brokers = arena_alloc(mem, out->n * sizeof(*out->brokers));
+	out->brokers[0] = 1;
+	for (size_t i = 1; i < out->n; i++) { /* each once, as one broker has it */
 		if (strcmp(out->v[kept].name, out->v[i].name))
 			out->v[++kept] = out->v[i];
+		out->brokers[kept]++;
+	}
 	out->n = kept + 1;
 	return 0;
 }

@@ -173,6 +173,7 @@ void admin_namespace_request(struct command *rq, const struct namespace *n, stru
 
 struct groups {
 	struct group *v; /* sorted by name */
+	int *brokers; /* how many have v[i] */
 	size_t n;
 };
 

@@ -138,7 +138,7 @@ static void index_all(struct build *b)
 	for (size_t i = 0; h && i < h->n_topics; i++)
 		put(b, HAVE_TOPIC, h->topics[i].t.name, i, true);
 	for (size_t i = 0; h && i < h->n_groups; i++)
-		put(b, HAVE_GROUP, h->groups[i].name, i, true);
+		put(b, HAVE_GROUP, h->groups[i].g.name, i, true);
 	for (size_t i = 0; h && i < h->n_namespaces; i++)
 		put(b, HAVE_NS, h->namespaces[i].name, i, true);
 }
@@ -395,45 +395,43 @@ static void diff_group(struct diff *d, const struct group *h, const struct group
 
 static void judge_diff(struct build *b, struct plan_item *it, struct diff *d)
 {
-	const char *text = arena_strn(&b->p->mem, d->text.p ? d->text.p : "", d->text.n);
+	const char *text = arena_strn(&b->p->mem, buf_str(&d->text).p, d->text.n);
 
-	if (!d->text.n)
-		settle(it, VERDICT_EXISTS, REASON_ALREADY_EXISTS, NULL);
-	else if (b->o->on_conflict == ON_CONFLICT_SKIP)
+	if (b->o->on_conflict == ON_CONFLICT_SKIP)
 		settle(it, VERDICT_EXISTS, REASON_ALREADY_EXISTS,
 			arena_fmt(&b->p->mem, "kept as it is: %s", text));
 	else if (b->o->on_conflict == ON_CONFLICT_UPDATE && d->changeable)
 		settle(it, VERDICT_ADJUST, REASON_NONE, text);
 	else
 		settle(it, VERDICT_CONFLICT, REASON_CONFLICT, text);
-	buf_release(&d->text);
-}
-
-/* Made on some brokers only: an earlier run was cut short there, this one completes it. */
-static bool gate_incomplete(struct build *b, struct plan_item *it, const struct held_topic *h)
-{
-	return h->brokers < b->have->brokers &&
-	       settle(it, VERDICT_ADJUST, REASON_NONE,
-		       arena_fmt(&b->p->mem, "on %d of %d brokers only", h->brokers,
-			       b->have->brokers));
 }
 
 static bool gate_exists(struct build *b, struct plan_item *it)
 {
+	bool topic = it->kind == OBJ_TOPIC;
+	struct entry *en = find(b, topic ? HAVE_TOPIC : HAVE_GROUP, wire_name(it));
 	struct diff d = { .changeable = true };
-	struct entry *en =
-		find(b, it->kind == OBJ_TOPIC ? HAVE_TOPIC : HAVE_GROUP, wire_name(it));
+	int brokers;
 
 	if (!en)
 		return false;
-	if (it->kind == OBJ_TOPIC && gate_incomplete(b, it, &b->have->topics[en->i]))
-		return true;
 	buf_init(&d.text, 1024);
-	if (it->kind == OBJ_TOPIC)
+	if (topic) {
+		brokers = b->have->topics[en->i].brokers;
 		diff_topic(b, &d, &b->have->topics[en->i], &it->topic);
+	} else {
+		brokers = b->have->groups[en->i].brokers;
+		diff_group(&d, &b->have->groups[en->i].g, &it->group);
+	}
+	if (d.text.n)
+		judge_diff(b, it, &d);
+	else if (brokers < b->have->brokers) /* an earlier run was cut short there */
+		settle(it, VERDICT_ADJUST, REASON_NONE,
+			arena_fmt(&b->p->mem, "on %d of %d brokers only", brokers,
+				b->have->brokers));
 	else
-		diff_group(&d, &b->have->groups[en->i], &it->group);
-	judge_diff(b, it, &d);
+		settle(it, VERDICT_EXISTS, REASON_ALREADY_EXISTS, NULL);
+	buf_release(&d.text);
 	return true;
 }
 

@@ -52,12 +52,17 @@ struct held_topic {
 	int brokers; /* masters that have it */
 };
 
+struct held_group {
+	struct group g;
+	int brokers;
+};
+
 /* What the target holds and allows, as plan_build() wants to know it. */
 struct holdings {
 	struct arena mem;
 	struct namespace *namespaces; /* owned array, strings in mem */
 	struct held_topic *topics; /* wire names, queues per broker */
-	struct group *groups;
+	struct held_group *groups;
 	size_t n_namespaces, n_topics, n_groups;
 	bool has_types; /* topics have a message type there */
 	bool has_namespaces; /* namespaces are objects there; otherwise prefixes only */

@@ -226,7 +226,7 @@ int target_holdings(struct target *t, struct holdings *h, struct err *e)
 	h->groups = mem_array(groups.n + 1, sizeof(*h->groups));
 	h->n_groups = groups.n;
 	for (size_t i = 0; i < groups.n; i++)
-		h->groups[i] = groups.v[i];
+		h->groups[i] = (struct held_group){ groups.v[i], groups.brokers[i] };
 	h->has_types = brokerd;
 	h->brokers = (int)tg->cluster->n;
 	h->max_queues = brokerd ? TOPIC_QUEUES_MAX : APACHE_MAX_QUEUES;

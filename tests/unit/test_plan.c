@@ -308,8 +308,8 @@ static void fill(struct holdings *h)
 	memcpy(h->topics, topics, sizeof(topics));
 	h->n_groups = 1;
 	h->groups = mem_array(1, sizeof(*h->groups));
-	h->groups[0] = group_defaults();
-	h->groups[0].name = "same-group";
+	h->groups[0] = (struct held_group){ group_defaults(), 1 };
+	h->groups[0].g.name = "same-group";
 	h->n_namespaces = 1;
 	h->namespaces = mem_array(1, sizeof(*h->namespaces));
 	h->namespaces[0].name = "default";
@@ -384,8 +384,12 @@ Test(plan, completes_what_only_some_brokers_have)
 	h.brokers = 2;
 	inventory_init(&m.inv);
 	topic(&m.inv, "same", 16, 16, 6);
+	topic(&m.inv, "sealed", 16, 16, 6);
+	group(&m.inv, "same-group", 16);
 	make(&m, &o, &h);
-	cr_expect(eq(int, (int)item(&m, OBJ_TOPIC, "same")->verdict, VERDICT_ADJUST));
+	expect(&m, OBJ_TOPIC, "same", VERDICT_ADJUST, REASON_NONE);
+	expect(&m, OBJ_TOPIC, "sealed", VERDICT_CONFLICT, REASON_CONFLICT);
+	expect(&m, OBJ_GROUP, "same-group", VERDICT_ADJUST, REASON_NONE);
 	release(&m);
 	holdings_release(&h);
 }
