@@ -217,7 +217,8 @@ void commitlog_at_end(struct commitlog *cl, int64_t off)
 {
 	struct segment *g = cl->n ? cl->segs[cl->n - 1] : NULL;
 
-	cl->end = cl->written = cl->appended = off;
+	cl->end = cl->written = off;
+	cl->appended = off;
 	if (g)
 		g->reserved = MAX(0, MIN(off - g->base, g->size));
 }

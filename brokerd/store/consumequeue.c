@@ -10,7 +10,8 @@
  *
  * Invariants: 1. tail_at <= written <= max where there is a tail; without one written == max.
  * 2. A queue is on the dirty list exactly while written < max, and the list is in order of
- * dirty_phys. 3. digest is the sum of queue digests times max.
+ * dirty_phys. 3. digest is the sum of queue digests times
+ * (max + DIGEST_FIRST * (first + 1)).
  */
 #include "brokerd/store/consumequeue.h"
 
@@ -27,6 +28,7 @@
 #define TAIL_MAX 256
 #define TAIL_KEEP 64
 #define PATH_BYTES 4096
+#define DIGEST_FIRST 0x9e3779b97f4a7c15u
 
 /* Stable across processes, unlike str_hash: FNV-1a. */
 static uint64_t name_digest(const char *p, size_t n)
@@ -42,6 +44,12 @@ static void set_max(struct cq *c, struct queue *q, int64_t max)
 {
 	c->digest += q->digest * (uint64_t)(max - q->max);
 	q->max = max;
+}
+
+static void set_first(struct cq *c, struct queue *q, int64_t first)
+{
+	c->digest += q->digest * DIGEST_FIRST * (uint64_t)(first - q->first);
+	q->first = first;
 }
 
 void cq_init(struct cq *c, const char *dir, int64_t file_units)
@@ -105,7 +113,7 @@ static void queue_forget(struct cq *c, struct queue *q)
 	drop_tail(c, q);
 	set_max(c, q, 0);
 	q->next = q->written = q->synced = q->min = q->min_for = q->tail_at = 0;
-	q->first = -1;
+	set_first(c, q, -1);
 }
 
 static void queue_free(struct cq *c, struct queue *q)
@@ -301,7 +309,7 @@ void cq_put(struct cq *c, struct queue *q, const struct cq_unit *u)
 	char *p;
 
 	if (UNLIKELY(q->first < 0)) {
-		q->first = q->max - q->max % cq_file_units(c);
+		set_first(c, q, q->max - q->max % cq_file_units(c));
 		q->written = q->synced = q->min = q->max;
 	}
 	tail_room(c, q);
@@ -314,13 +322,14 @@ void cq_put(struct cq *c, struct queue *q, const struct cq_unit *u)
 	q->next = MAX(q->next, q->max);
 }
 
-void cq_skip_to(struct cq *c, struct queue *q, int64_t off)
+void cq_skip_to(struct cq *c, struct queue *q, int64_t off, int64_t phys)
 {
-	static const struct cq_unit filler = { 0, CQ_FILLER, 0 };
+	struct cq_unit filler = { phys, CQ_FILLER, 0 };
 
-	if (q->first < 0) { /* its first file begins with filler */
+	if (q->first < 0) { /* its first file begins with filler, as Apache's */
 		set_max(c, q, off - off % cq_file_units(c));
 		q->next = q->max;
+		filler.phys = 0;
 	}
 	while (q->max < off)
 		cq_put(c, q, &filler);
@@ -431,7 +440,8 @@ int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys)
 	for (lo = MAX(q->first, q->min), hi = q->max; lo < hi;) {
 		int64_t mid = lo + (hi - lo) / 2;
 
-		if (cq_one(c, q, mid, &u) && u.size != CQ_FILLER && u.phys >= min_phys)
+		if (cq_one(c, q, mid, &u) && u.phys >= min_phys &&
+			!(u.size == CQ_FILLER && !u.phys))
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -461,7 +471,7 @@ void cq_expire(struct cq *c, struct queue *q, int64_t min_phys)
 				strerror(errno));
 			break;
 		}
-		q->first += fu;
+		set_first(c, q, q->first + fu);
 		q->min = MAX(q->min, q->first);
 	}
 }
@@ -509,15 +519,10 @@ static int clear_behind(struct cq *c, struct queue *q, int64_t last_file, struct
 
 int cq_reset(struct cq *c, struct queue *q, struct err *e)
 {
-	int64_t last = q->max / cq_file_units(c), first = q->first;
-	int rc = 0;
+	int64_t last = q->max / cq_file_units(c);
 
 	queue_forget(c, q);
-	if (first < 0)
-		return 0;
-	q->first = 0;
-	rc = clear_behind(c, q, last, e);
-	return rc;
+	return clear_behind(c, q, last, e);
 }
 
 /* Number of units in [lo, hi) of the files that stand for records below limit. */
@@ -585,7 +590,8 @@ static int load_queue(
 	rc = scan_dir(c, path, &first, &last, e);
 	if (rc || last < 0)
 		return rc;
-	q->first = q->min = first * fu;
+	set_first(c, q, first * fu);
+	q->min = q->first;
 	set_max(c, q, search_end(c, q, q->first, (last + 1) * fu, limit));
 	q->next = q->written = q->synced = q->max;
 	if (clear && q->max < (last + 1) * fu)

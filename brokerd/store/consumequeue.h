@@ -20,7 +20,7 @@
 #include "strv.h"
 
 #define CQ_UNIT 20
-#define CQ_FILLER 0x7fffffffu /* size of a unit that stands for nothing: offset 0, tags 0 */
+#define CQ_FILLER 0x7fffffffu /* size of a unit that stands for nothing */
 #define CQ_FDS 64
 #define CQ_READ_UNITS 800 /* at most so many are looked at in one read */
 
@@ -90,8 +90,11 @@ static inline struct str queue_topic(const struct queue *q)
 
 /* The unit at q->max. Kept in memory; written soon, or now when many wait. */
 void cq_put(struct cq *c, struct queue *q, const struct cq_unit *u);
-/* Goes on at off > max: units up to there stand for nothing. Only for recovery. */
-void cq_skip_to(struct cq *c, struct queue *q, int64_t off);
+/*
+ * Goes on at off: units up to there stand for nothing, and point where the next record is, so
+ * that offsets still ascend. Only for recovery.
+ */
+void cq_skip_to(struct cq *c, struct queue *q, int64_t off, int64_t phys);
 
 /* Writes what waits, oldest queue first, at most `max` queues. On TQ_ENOSPACE they go on waiting. */
 int cq_write_out(struct cq *c, int max, struct err *e);
@@ -113,7 +116,7 @@ static inline int64_t cq_file_units(const struct cq *c)
 	return c->file_bytes / CQ_UNIT;
 }
 
-/* First unit that is neither filler nor points below min_phys; as it was if there is none. */
+/* First unit that does not point below min_phys, leading filler left out; as it was if there is none. */
 int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys);
 /* Removes leading files all of whose units point below min_phys; the last file stays. */
 void cq_expire(struct cq *c, struct queue *q, int64_t min_phys);

@@ -32,6 +32,14 @@
 #define GAP_MAX (1 << 20) /* units; a larger gap is a lie, not a loss */
 #define TORN_LOOK (8 << 20)
 
+/* A record whose queue offset is not the next one of its queue, until the queue's next record. */
+struct suspect {
+	struct queue *q;
+	int64_t off;
+	struct cq_unit unit;
+	struct suspect *next;
+};
+
 struct scan {
 	struct store *s;
 	struct store_recovery *found;
@@ -39,6 +47,7 @@ struct scan {
 	bool rebuilding; /* the whole log is read: what is missing is missing */
 	bool behind; /* a queue lacks units from before the scan */
 	int64_t ignored;
+	struct suspect *suspects; /* owned */
 };
 
 static int64_t log_limit(const struct store *s)
@@ -48,7 +57,92 @@ static int64_t log_limit(const struct store *s)
 	return g ? g->base + g->size : 0;
 }
 
-/* ---- queues follow the log ---- */
+/*
+ * ---- queues follow the log ----
+ *
+ * Offsets of a queue are dense, and no checksum covers them. A record that breaks the row has a
+ * damaged offset, or follows a lost one, or begins the second life of a topic that was deleted.
+ * The queue's next record tells which.
+ */
+
+static void put_gap(struct scan *sc, struct queue *q, int64_t off, const struct cq_unit *u)
+{
+	if (q->first >= 0 && off - q->max > GAP_MAX) {
+		sc->ignored++;
+		return;
+	}
+	cq_skip_to(&sc->s->cq, q, off, u->phys);
+	cq_put(&sc->s->cq, q, u);
+}
+
+/* What the suspect said of itself was true. */
+static int believe(struct scan *sc, const struct suspect *c, struct err *e)
+{
+	int rc = 0;
+
+	if (c->off > c->q->max)
+		put_gap(sc, c->q, c->off, &c->unit);
+	else if (c->off > 0 && c->q->max > c->q->first)
+		sc->ignored++; /* its place is taken */
+	else if (!(rc = cq_reset(&sc->s->cq, c->q, e)))
+		put_gap(sc, c->q, c->off, &c->unit);
+	return rc;
+}
+
+static struct suspect *take_suspect(struct scan *sc, const struct queue *q)
+{
+	struct suspect **p, *c;
+
+	for (p = &sc->suspects; (c = *p); p = &c->next) {
+		if (c->q == q) {
+			*p = c->next;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+/* The next record of its queue has offset `off`. */
+static int judge(struct scan *sc, struct queue *q, int64_t off, struct err *e)
+{
+	struct suspect *c = take_suspect(sc, q);
+	int rc = 0;
+
+	if (!c)
+		return 0;
+	if (off == q->max + 1)
+		cq_put(&sc->s->cq, q, &c->unit);
+	else if (off == c->off + 1)
+		rc = believe(sc, c, e);
+	else
+		sc->ignored++;
+	mem_free(c);
+	return rc;
+}
+
+static int judge_rest(struct scan *sc, struct err *e)
+{
+	struct suspect *c;
+	int rc = 0;
+
+	while ((c = sc->suspects)) {
+		sc->suspects = c->next;
+		if (!rc && sc->found->quarantined && c->off > c->q->max)
+			rc = believe(sc, c, e);
+		else if (!rc)
+			cq_put(&sc->s->cq, c->q, &c->unit);
+		mem_free(c);
+	}
+	return rc;
+}
+
+static void suspect(struct scan *sc, struct queue *q, int64_t off, const struct cq_unit *u)
+{
+	struct suspect *c = mem_alloc(sizeof(*c));
+
+	*c = (struct suspect){ q, off, *u, sc->suspects };
+	sc->suspects = c;
+}
 
 static bool scan_unit(struct scan *sc, const struct message *m, struct err *e)
 {
@@ -58,30 +152,18 @@ static bool scan_unit(struct scan *sc, const struct message *m, struct err *e)
 	struct cq_unit u = { m->phys_off, m->size, tags };
 	struct queue *q = cq_get(&s->cq, m->topic, m->queue_id);
 
-	if (m->queue_off < q->max) {
-		if (m->queue_off || q->max == q->first) {
-			sc->ignored++; /* its place is taken */
-			return true;
-		}
-		if (cq_reset(&s->cq, q, e)) /* the topic was deleted and made again */
-			return false;
-	}
-	if (m->queue_off > q->max && q->first >= 0 && !sc->rebuilding &&
-		!sc->found->quarantined) {
+	if (sc->suspects && judge(sc, q, m->queue_off, e))
+		return false;
+	if (m->queue_off == q->max) {
+		cq_put(&s->cq, q, &u);
+	} else if (!sc->rebuilding && !sc->found->quarantined) {
 		sc->behind = true;
 		return false;
+	} else if (q->first < 0 && commitlog_min(&s->log) > 0) {
+		put_gap(sc, q, m->queue_off, &u); /* what was before it has gone */
+	} else {
+		suspect(sc, q, m->queue_off, &u);
 	}
-	if (m->queue_off > q->max && q->first < 0 && !sc->rebuilding &&
-		!sc->found->quarantined) {
-		sc->behind = true;
-		return false;
-	}
-	if (q->first >= 0 && m->queue_off - q->max > GAP_MAX) {
-		sc->ignored++;
-		return true;
-	}
-	cq_skip_to(&s->cq, q, m->queue_off);
-	cq_put(&s->cq, q, &u);
 	return true;
 }
 
@@ -190,7 +272,7 @@ static int scan_log(struct scan *sc, int64_t off, int64_t *end, struct err *e)
 		break;
 	}
 	*end = off;
-	return 0;
+	return judge_rest(sc, e);
 }
 
 /* How much there is behind the end that is not zero, as far as one looks. */
@@ -342,6 +424,7 @@ static int bury(struct store *s, struct err *e)
 		struct str topic = { t->topic, t->n };
 		struct queue *q, *qtmp;
 		bool dead = true, any = false;
+		char *to, *trash;
 		struct cq_unit u;
 
 		map_foreach (s->cq.map, q, qtmp) {
@@ -353,9 +436,9 @@ static int bury(struct store *s, struct err *e)
 		}
 		if (!any || !dead || rc)
 			continue;
-		char *to = mem_fmt(
+		to = mem_fmt(
 			"%s/trash/" STR_FMT ".%lld", s->dir, STR_ARG(topic), (long long)t->end);
-		char *trash = mem_fmt("%s/trash", s->dir);
+		trash = mem_fmt("%s/trash", s->dir);
 
 		rc = fsio_mkdirs(trash, 0750, e);
 		if (!rc)
@@ -366,11 +449,22 @@ static int bury(struct store *s, struct err *e)
 	return rc;
 }
 
+static void drop_suspects(struct scan *sc)
+{
+	struct suspect *c;
+
+	while ((c = sc->suspects)) {
+		sc->suspects = c->next;
+		mem_free(c);
+	}
+}
+
 static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
 {
 	struct store *s = sc->s;
 	int rc;
 
+	drop_suspects(sc);
 	sc->behind = false;
 	sc->ignored = 0;
 	sc->found->records = sc->found->scanned_bytes = sc->found->quarantined = 0;
@@ -402,8 +496,10 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 		from = commitlog_min(&s->log);
 		rc = scan_from(&sc, from, &end, e);
 	}
-	if (rc)
+	if (rc) {
+		drop_suspects(&sc);
 		return rc;
+	}
 	if (!s->log.n && have_synced)
 		end = s->synced.watermark;
 	found->cut_at = end;

@@ -30,6 +30,16 @@
 #define FORCE_RATIO 0.85
 #define FILES_A_ROUND 10
 
+struct checkpoint_job {
+	struct store *s; /* borrowed: the helper may read index through it */
+	struct strv files, dirs;
+	struct synced synced;
+	struct times times;
+	bool with_index, has_digest; /* the latter is the loop's */
+	int rc; /* written before done */
+	_Atomic bool done;
+};
+
 /* ---- removing ---- */
 
 static void unlink_job(void *arg)
@@ -109,6 +119,13 @@ static void clean_log(struct store *s, int64_t retention_ms)
 	}
 }
 
+void retention_forget_digest(struct store *s)
+{
+	s->synced.has_digest = false;
+	if (s->job)
+		s->job->has_digest = false;
+}
+
 static void follow_log(struct store *s)
 {
 	int64_t min = commitlog_min(&s->log);
@@ -117,6 +134,7 @@ static void follow_log(struct store *s)
 	if (min == s->expired_min)
 		return;
 	s->expired_min = min;
+	retention_forget_digest(s);
 	map_foreach (s->cq.map, q, tmp)
 		cq_expire(&s->cq, q, min);
 	index_expire(&s->index, min);
@@ -138,16 +156,6 @@ void retention_look_at_disk(struct store *s)
 }
 
 /* ---- checkpoints ---- */
-
-struct checkpoint_job {
-	struct store *s; /* borrowed: the helper may read index through it */
-	struct strv files, dirs;
-	struct synced synced;
-	struct times times;
-	bool with_index, has_digest; /* the latter is the loop's */
-	int rc; /* written before done */
-	_Atomic bool done;
-};
 
 static void job_free(struct checkpoint_job *j)
 {
@@ -265,13 +273,6 @@ int retention_checkpoint(struct store *s, bool now, bool with_index, struct err 
 		return rc;
 	start_job(s, with_index);
 	return now ? finish_job(s, e) : 0;
-}
-
-void retention_forget_digest(struct store *s)
-{
-	s->synced.has_digest = false;
-	if (s->job)
-		s->job->has_digest = false;
 }
 
 void retention_release(struct store *s)
