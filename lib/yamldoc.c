@@ -352,11 +352,12 @@ static int append(void *buf, unsigned char *p, size_t n)
 	return !buf_err(buf);
 }
 
-/* Readers of YAML 1.1 take these for something else; so do ours for the first few. */
+/* Readers of YAML 1.1 take these for something else; ours do so for the first few. */
 static bool needs_quotes(const char *s)
 {
 	static const char *const words[] = { "~", "null", "true", "false", "yes", "no", "on",
-		"off", "y", "n", "=", "<<" };
+		"off", "y", "n", "=", "<<", ".inf", "+.inf", "-.inf", ".nan" };
+	const char *digits = s + (*s == '-' || *s == '+');
 
 	if (!*s)
 		return true;
@@ -365,7 +366,10 @@ static bool needs_quotes(const char *s)
 			return true;
 	if (!strchr("0123456789+-.", *s))
 		return false;
-	return !s[strspn(s, "0123456789abcdefABCDEFxXoOtTzZiInN_+-.: ")];
+	if (digits[0] == '0' && digits[1] && strchr("xXoObB", digits[1]))
+		return true;
+	/* numbers, and the times and dates of 1.1 */
+	return !s[strspn(s, "0123456789_+-.:eETtZz ")];
 }
 
 static bool emit_text(yaml_emitter_t *em, const char *text)

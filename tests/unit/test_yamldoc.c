@@ -161,7 +161,7 @@ Test(yamldoc, what_is_written_reads_back_the_same)
 		"# x", "a #b", " x", "x ", "\t", "&a", "*a", "!t", "%x", "@x", "`x", "'", "\"",
 		"{", "[", "a\nb", "a\nb\n", "\na", "\n", "a\r\nb", "\x01", "\x1b[2J",
 		"\xc3\xa9", "\xe8\xae\xa2", "\xf0\x9f\x98\x80", "=", "<<", "---", "...", ":",
-		",", ".inf", ".nan", "0o7", "+1", "C:\\x" };
+		",", ".inf", ".nan", "0o7", "+1", "C:\\x", "3d", "0xZ", "0b1", "-.Inf" };
 	cJSON *list = cJSON_CreateArray(), *object = cJSON_CreateObject();
 	struct buf out, json, again;
 	struct yamldoc *d;
@@ -189,6 +189,35 @@ Test(yamldoc, what_is_written_reads_back_the_same)
 	buf_release(&out);
 	buf_release(&json);
 	buf_release(&again);
+}
+
+Test(yamldoc, quotes_only_what_could_be_misread)
+{
+	static const struct {
+		const char *text, *yaml;
+	} cases[] = {
+		{ "3d", "3d\n" },
+		{ "2m10s", "2m10s\n" },
+		{ "4Mi", "4Mi\n" },
+		{ "orders-v2", "orders-v2\n" },
+		{ "12", "\"12\"\n" },
+		{ "on", "\"on\"\n" },
+		{ "0x1F", "\"0x1F\"\n" },
+		{ "2026-03-01T08:00:00Z", "\"2026-03-01T08:00:00Z\"\n" },
+		{ "***", "'***'\n" },
+		{ "a: b", "'a: b'\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cJSON *node = cJSON_CreateString(cases[i].text);
+		struct buf out;
+
+		buf_init(&out, 1000);
+		cr_expect_eq(yamldoc_write(&out, node, true, &err), 0);
+		cr_expect_str_eq(out.p, cases[i].yaml);
+		buf_release(&out);
+		cJSON_Delete(node);
+	}
 }
 
 Test(yamldoc, documents_are_separated)
