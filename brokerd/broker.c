@@ -261,6 +261,18 @@ void broker_run(struct broker *b)
 	server_run(b->server);
 }
 
+void broker_reload(struct broker *b)
+{
+	struct catalog_opts *o = catalog_opts(b->catalog);
+
+	catalog_set_auto_create(
+		b->catalog, b->cfg->auto_create_topics, b->cfg->auto_create_groups);
+	o->template_queues = (int)b->cfg->topic_queues;
+	o->max_namespaces = (int)b->cfg->max_namespaces;
+	o->max_topics = (int)b->cfg->max_topics;
+	o->max_groups = (int)b->cfg->max_groups;
+}
+
 void broker_quit(struct broker *b)
 {
 	b->stopping = true;

@@ -51,6 +51,8 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e) MUST_USE;
 /* Runs the loop until broker_quit(). */
 void broker_run(struct broker *b);
 void broker_quit(struct broker *b);
+/* The settings that may change at run time have changed. */
+void broker_reload(struct broker *b);
 /* Commits, syncs, closes. Everything is freed also when the last sync failed. */
 int broker_stop(struct broker *b, struct err *e);
 

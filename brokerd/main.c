@@ -23,16 +23,12 @@
 #define LOG_MAIN "main"
 
 struct args {
-	bool help, version, dump, dev, insecure;
+	bool help, version, dump;
 	const char *config, *describe;
 };
 
 static const struct opt main_opts[] = { OPT_STR(0, "config", "file", struct args, config,
 						"settings in YAML, see brokerd.conf(5)"),
-	OPT_BOOL(0, "dev", struct args, dev,
-		"for a laptop: no wait for the disk, topics and groups on first use"),
-	OPT_BOOL(0, "insecure-listen-without-authentication", struct args, insecure,
-		"allow a listen-address that other machines reach"),
 	OPT_SWITCH(0, "dump-config", struct args, dump, OPT_ALONE,
 		"print the settings in force and exit"),
 	OPT_SWITCH('h', "help", struct args, help, OPT_ALONE, "print this and exit"),
@@ -44,12 +40,19 @@ static const struct opt main_opts[] = { OPT_STR(0, "config", "file", struct args
 
 static const struct arg no_args[] = { ARG_END };
 
-struct run {
+/* What the command line, the file and the environment say; read again by SIGHUP. */
+struct settings {
 	struct args args;
 	struct config cfg;
 	struct conf conf;
 	struct arena arena;
 	struct opt_set sets[2];
+};
+
+struct run {
+	int argc;
+	char **argv;
+	struct settings set;
 	struct broker broker;
 	struct event *signals[3];
 };
@@ -82,7 +85,7 @@ static int print_help(struct run *r)
 		"RocketMQ-compatible name server and broker in one process.\n\nOptions:\n");
 	opt_help(&b, main_opts);
 	buf_puts(&b, "\nSettings, also in the file and as BROKERD_... in the environment:\n");
-	opt_help(&b, conf_opts(&r->conf));
+	opt_help(&b, conf_opts(&r->set.conf));
 	print(&b);
 	return EXIT_DONE;
 }
@@ -92,7 +95,7 @@ static int print_dump(struct run *r)
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
-	conf_dump(&r->conf, false, &b);
+	conf_dump(&r->set.conf, false, &b);
 	print(&b);
 	return EXIT_DONE;
 }
@@ -122,12 +125,12 @@ static int print_description(struct run *r)
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
-	if (!strcmp(r->args.describe, "config")) {
-		conf_describe_mdoc(&r->conf, &b);
-	} else if (!strcmp(r->args.describe, "exit-status")) {
+	if (!strcmp(r->set.args.describe, "config")) {
+		conf_describe_mdoc(&r->set.conf, &b);
+	} else if (!strcmp(r->set.args.describe, "exit-status")) {
 		describe_exits(&b);
 	} else {
-		err_set(&e, TQ_EUSAGE, "nothing to describe as '%s'", r->args.describe);
+		err_set(&e, TQ_EUSAGE, "nothing to describe as '%s'", r->set.args.describe);
 		return complain(&e);
 	}
 	print(&b);
@@ -161,7 +164,7 @@ static void notify(const char *text)
 static void say_ready(struct run *r)
 {
 	const struct broker *b = &r->broker;
-	const char *address = r->cfg.listen_address;
+	const char *address = r->set.cfg.listen_address;
 	const char *fmt = strchr(address, ':') ? "[%s]:%d" : "%s:%d";
 	char at[3][HOST_TEXT];
 	int ports[3] = { b->nameserver_port, b->broker_port, b->vip_port };
@@ -173,9 +176,36 @@ static void say_ready(struct run *r)
 		_Pragma("GCC diagnostic pop")
 	}
 	printf("brokerd ready: nameserver %s broker %s vip %s data %s\n", at[0], at[1], at[2],
-		r->cfg.data);
+		r->set.cfg.data);
 	fflush(stdout);
 	notify("READY=1");
+}
+
+/* --- settings --- */
+
+static int settings_load(struct settings *s, int argc, char **argv, struct err *e)
+{
+	int rc;
+
+	conf_init(&s->conf, config_keys, &s->cfg, "BROKERD_");
+	s->sets[0] = (struct opt_set){ main_opts, &s->args, NULL };
+	s->sets[1] = (struct opt_set){ conf_opts(&s->conf), conf_opts_into(&s->conf), NULL };
+	rc = opt_parse(s->sets, 2, no_args, argc - 1, argv + 1, &s->arena, e);
+	if (rc || s->args.help || s->args.version || s->args.describe)
+		return rc;
+	rc = conf_load(&s->conf, s->args.config, &s->sets[1], e);
+	if (!rc)
+		rc = config_settle(&s->conf, &s->cfg, e);
+	if (rc || s->args.dump || s->cfg.data[0])
+		return rc;
+	err_set(e, TQ_EUSAGE, "no data directory");
+	return err_hint(e, "--data DIR says where messages and metadata are kept");
+}
+
+static void settings_release(struct settings *s)
+{
+	conf_release(&s->conf);
+	arena_release(&s->arena);
 }
 
 /* --- signals --- */
@@ -189,10 +219,35 @@ static void stop(evutil_socket_t sig, short what UNUSED, void *arg)
 	broker_quit(&r->broker);
 }
 
-static void reload(evutil_socket_t sig UNUSED, short what UNUSED, void *arg UNUSED)
+static void log_keys(const char *what, const struct strv *keys)
 {
+	for (size_t i = 0; i < keys->n; i++)
+		log_info(LOG_MAIN, "%s: %s", what, keys->v[i]);
+}
+
+/* Bad settings change nothing. */
+static void reload(evutil_socket_t sig UNUSED, short what UNUSED, void *arg)
+{
+	struct settings *fresh = mem_alloc(sizeof(*fresh));
+	struct strv changed = { 0 }, restart = { 0 };
+	struct run *r = arg;
+	struct err e = ERR_INIT;
+
 	log_reopen();
-	log_info(LOG_MAIN, "log opened anew");
+	if (settings_load(fresh, r->argc, r->argv, &e)) {
+		log_err(LOG_MAIN, &e);
+	} else {
+		conf_adopt(&r->set.conf, &fresh->conf, &changed, &restart);
+		log_set_level((enum log_level)r->set.cfg.log_level);
+		broker_reload(&r->broker);
+		log_keys("setting changed", &changed);
+		log_keys("setting changes at the next start", &restart);
+		log_info(LOG_MAIN, "log opened anew, settings read");
+	}
+	strv_release(&changed);
+	strv_release(&restart);
+	settings_release(fresh);
+	mem_free(fresh);
 }
 
 static void signals_add(struct run *r)
@@ -214,40 +269,16 @@ static void signals_remove(struct run *r)
 		event_free(r->signals[i]);
 }
 
-/* --- settings --- */
-
-static int load(struct run *r, int argc, char **argv, struct err *e)
-{
-	int rc;
-
-	conf_init(&r->conf, config_keys, &r->cfg, "BROKERD_");
-	r->sets[0] = (struct opt_set){ main_opts, &r->args, NULL };
-	r->sets[1] = (struct opt_set){ conf_opts(&r->conf), conf_opts_into(&r->conf), NULL };
-	rc = opt_parse(r->sets, 2, no_args, argc - 1, argv + 1, &r->arena, e);
-	if (rc || r->args.help || r->args.version || r->args.describe)
-		return rc;
-	rc = conf_load(&r->conf, r->args.config, &r->sets[1], e);
-	if (!rc && r->args.dev)
-		rc = conf_set(&r->conf, "dev", "on", e);
-	if (!rc && r->args.insecure)
-		rc = conf_set(&r->conf, "insecure-listen-without-authentication", "on", e);
-	if (!rc)
-		rc = config_settle(&r->conf, &r->cfg, e);
-	if (rc || r->args.dump || r->cfg.data[0])
-		return rc;
-	err_set(e, TQ_EUSAGE, "no data directory");
-	return err_hint(e, "--data DIR says where messages and metadata are kept");
-}
-
 static int serve(struct run *r, struct err *e)
 {
 	int64_t begin = clock_mono_ms();
 	int rc;
 
-	rc = log_open(r->cfg.log_file[0] ? r->cfg.log_file : NULL,
-		(enum log_format)r->cfg.log_format, (enum log_level)r->cfg.log_level, e);
+	rc = log_open(r->set.cfg.log_file[0] ? r->set.cfg.log_file : NULL,
+		(enum log_format)r->set.cfg.log_format, (enum log_level)r->set.cfg.log_level,
+		e);
 	if (!rc)
-		rc = broker_start(&r->broker, &r->cfg, e);
+		rc = broker_start(&r->broker, &r->set.cfg, e);
 	if (rc)
 		return rc;
 	signals_add(r);
@@ -270,19 +301,20 @@ int main(int argc, char **argv)
 
 	thread_become(&on_loop);
 	signal(SIGPIPE, SIG_IGN);
-	if (load(&r, argc, argv, &e))
+	r.argc = argc;
+	r.argv = argv;
+	if (settings_load(&r.set, argc, argv, &e))
 		status = complain(&e);
-	else if (r.args.help)
+	else if (r.set.args.help)
 		status = print_help(&r);
-	else if (r.args.version)
+	else if (r.set.args.version)
 		puts("brokerd " TDMQ_VERSION);
-	else if (r.args.describe)
+	else if (r.set.args.describe)
 		status = print_description(&r);
-	else if (r.args.dump)
+	else if (r.set.args.dump)
 		status = print_dump(&r);
 	else if (serve(&r, &e))
 		status = complain(&e);
-	conf_release(&r.conf);
-	arena_release(&r.arena);
+	settings_release(&r.set);
 	return status;
 }
