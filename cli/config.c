@@ -222,8 +222,10 @@ int config_load(struct config *c, const char *path, const char *context, struct 
 			context);
 	}
 	rc = yamldoc_load(path, CONFIG_MAX, &doc, e);
-	if (rc)
-		return rc;
+	if (rc) {
+		err_wrap(e, "configuration");
+		return e->code = TQ_EUSAGE;
+	}
 	r.doc = doc;
 	root = yamldoc_count(doc) ? yamldoc_root(doc, 0) : NULL;
 	if (root && !cJSON_IsObject(root))

@@ -88,7 +88,6 @@ wrong() {
 	wrong 'HOST:PORT' topic list -s nonsense
 	wrong "no help on 'nothing'" help nothing
 	wrong 'bash, zsh' completion tcsh
-	wrong 'no column' topic list --sort-by size -s 127.0.0.1:1 || true
 }
 
 @test "names: refused before anything is sent" {
@@ -146,10 +145,8 @@ wrong() {
 	wrong "no context 'prod'" topic list -C prod
 	wrong "did you mean 'dev'" topic list -C dex
 	echo 'a: [' | config
-	run --separate-stderr tdmqctl topic list
-	[ "$status" != 0 ]
-	[[ $stderr == *config.yaml* ]]
-	wrong 'nowhere.yaml' topic list --config nowhere.yaml || [ "$status" = 1 ]
+	wrong config.yaml topic list
+	wrong nowhere.yaml topic list --config nowhere.yaml
 }
 
 @test "read-only: what changes something is blocked, reading is not" {

@@ -1,0 +1,54 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Every example of every command, as help and manual show it, against a fresh brokerd.
+
+# shellcheck disable=SC2154 # run sets stderr, lines
+load helper
+
+setup_file() {
+	broker_start
+}
+teardown_file() {
+	broker_stop
+}
+
+# What examples speak of is there; what an example makes is not.
+prepare() {
+	tdmqctl -q namespace create shop 2>/dev/null || :
+	tdmqctl -q topic create orders trades tmp-a --queues 2 --if-not-exists
+	tdmqctl -q group create pay-svc --if-not-exists
+	case $1 in
+	*'namespace create shop'*) tdmqctl -q namespace delete shop --yes ;;
+	*'topic create'*--help*) ;;
+	*'topic create orders'*) tdmqctl -q topic delete orders --yes ;;
+	*'group create pay-svc'*) tdmqctl -q group delete pay-svc --yes ;;
+	*'message consume'*) tdmqctl -q message send orders --body x >/dev/null ;;
+	esac 2>/dev/null
+}
+
+# Exit status of an example that names something no test can have: an id, a number.
+expected() {
+	case $1 in
+	*'message get '* | *'migrate status '*) echo 4 ;;
+	*) echo 0 ;;
+	esac
+}
+
+@test "examples: each runs" {
+	cd "$BATS_TEST_TMPDIR"
+	cp "$ROOT/tests/data/apache/shop/rocketmq-metadata-export.json" m.json
+	tdmqctl __describe examples >examples
+	[ "$(wc -l <examples)" -gt 20 ]
+	failed=0
+	while IFS= read -r line <&5; do
+		prepare "$line"
+		status=0
+		bash -c "$line" >out 2>err </dev/null || status=$?
+		[ "$status" = "$(expected "$line")" ] || {
+			failed=1
+			echo "exit $status: $line"
+			cat err
+		}
+	done 5<examples
+	[ "$failed" = 0 ]
+}
