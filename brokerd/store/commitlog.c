@@ -124,8 +124,8 @@ static int open_one(struct commitlog *cl, const char *name, struct err *e)
 	}
 	path = mem_fmt("%s/%s", cl->dir, name);
 	rc = segment_open(path, base, &g, e);
-	if (rc == TQ_EFORMAT) {
-		log_warn("store", "'%s' is empty or no file: left alone", path);
+	if (rc == TQ_EFORMAT && !vfs()->unlink(path)) {
+		log_warn("store", "'%s' was empty and is removed", path);
 		rc = 0;
 	} else if (!rc) {
 		list_insert(cl, g);

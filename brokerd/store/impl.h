@@ -79,7 +79,9 @@ int retention_checkpoint(struct store *s, bool now, bool with_index, struct err 
 /* The digest on record, or about to be, counted queues that are gone now. */
 void retention_forget_digest(struct store *s);
 void retention_release(struct store *s); /* after the helper thread has ended */
-/* Removes a directory and all in it, on the helper thread. Takes path. */
+/* Forgets the queues of a topic; their files go later. */
+int retention_drop_topic(struct store *s, struct str topic, struct err *e);
+/* Removes a file or a directory and all in it, on the helper thread. Takes path. */
 void retention_remove_tree(struct store *s, char *path);
 
 #endif

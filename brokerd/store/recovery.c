@@ -127,7 +127,8 @@ static int judge_rest(struct scan *sc, struct err *e)
 
 	while ((c = sc->suspects)) {
 		sc->suspects = c->next;
-		if (!rc && sc->found->quarantined && c->off > c->q->max)
+		if (!rc && c->off > c->q->max &&
+			(sc->found->quarantined || commitlog_min(&sc->s->log) > 0))
 			rc = believe(sc, c, e);
 		else if (!rc)
 			cq_put(&sc->s->cq, c->q, &c->unit);
@@ -415,6 +416,22 @@ static int try_clean(struct store *s, bool *clean, struct err *e)
 /* ---- the other stops ---- */
 
 /* Queues of topics deleted just before the crash, whose directory is still there. */
+static bool is_dead(struct store *s, const struct tomb *t, struct str topic)
+{
+	struct queue *q, *tmp;
+	struct cq_unit u;
+	bool any = false;
+
+	map_foreach (s->cq.map, q, tmp) {
+		if (!str_eq(queue_topic(q), topic))
+			continue;
+		any = true;
+		if (q->max > 0 && cq_one(&s->cq, q, q->max - 1, &u) && u.phys >= t->end)
+			return false;
+	}
+	return any;
+}
+
 static int bury(struct store *s, struct err *e)
 {
 	struct tomb *t, *tmp;
@@ -422,29 +439,9 @@ static int bury(struct store *s, struct err *e)
 
 	map_foreach (s->ckpt.tombs, t, tmp) {
 		struct str topic = { t->topic, t->n };
-		struct queue *q, *qtmp;
-		bool dead = true, any = false;
-		char *to, *trash;
-		struct cq_unit u;
 
-		map_foreach (s->cq.map, q, qtmp) {
-			if (!str_eq(queue_topic(q), topic))
-				continue;
-			any = true;
-			if (q->max > 0 && cq_one(&s->cq, q, q->max - 1, &u) && u.phys >= t->end)
-				dead = false;
-		}
-		if (!any || !dead || rc)
-			continue;
-		to = mem_fmt(
-			"%s/trash/" STR_FMT ".%lld", s->dir, STR_ARG(topic), (long long)t->end);
-		trash = mem_fmt("%s/trash", s->dir);
-
-		rc = fsio_mkdirs(trash, 0750, e);
-		if (!rc)
-			rc = cq_drop_topic(&s->cq, topic, to, e);
-		mem_free(trash);
-		mem_free(to);
+		if (!rc && is_dead(s, t, topic))
+			rc = retention_drop_topic(s, topic, e);
 	}
 	return rc;
 }

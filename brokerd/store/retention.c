@@ -6,7 +6,8 @@
  *	10 s		a checkpoint, if anything came in; commit log files past their time
  *
  * Only whole commit log files go, oldest first, when their last write is longer ago than the
- * retention, or when the disk is fuller than FORCE_RATIO; never the newest. Queue and index files
+ * retention, or when the disk is fuller than FORCE_RATIO; never the newest, and none whose queue
+ * entries are not durable, or numbering would be lost. Queue and index files
  * follow the beginning of the log.
  *
  * A checkpoint: the loop writes out what units wait, the helper syncs the files that got some, and
@@ -41,15 +42,6 @@ struct checkpoint_job {
 };
 
 /* ---- removing ---- */
-
-static void unlink_job(void *arg)
-{
-	char *path = arg;
-
-	if (vfs()->unlink(path) && errno != ENOENT)
-		log_warn("store", "cannot remove '%s': %s", path, strerror(errno));
-	mem_free(path);
-}
 
 static void remove_tree(const char *path, int depth)
 {
@@ -87,6 +79,55 @@ void retention_remove_tree(struct store *s, char *path)
 	work_post(&s->work, remove_job, path);
 }
 
+/* DIR/trash/NAME.N, not there yet. NULL: no such directory can be made. */
+static char *trash_path(struct store *s, struct str name, struct err *e)
+{
+	char *dir = mem_fmt("%s/trash", s->dir), *path = NULL;
+
+	if (!fsio_mkdirs(dir, 0750, e))
+		path = mem_fmt(
+			"%s/" STR_FMT ".%lld", dir, STR_ARG(name), (long long)clock_mono_us());
+	mem_free(dir);
+	return path;
+}
+
+/* Off the list and out of the way; the bytes go later, as that may take long. */
+static int drop_first(struct store *s, struct err *e)
+{
+	struct segment *g = s->log.segs[0];
+	char *to = trash_path(s, str_of(strrchr(g->path, '/') + 1), e);
+
+	if (!to)
+		return e->code;
+	if (vfs()->rename(g->path, to) && errno != ENOENT) {
+		mem_free(to);
+		return err_sys(e, TQ_EIO, "cannot move '%s' away", g->path);
+	}
+	segment_unref(commitlog_shift(&s->log));
+	retention_remove_tree(s, to);
+	return 0;
+}
+
+void retention_forget_digest(struct store *s)
+{
+	s->synced.has_digest = false;
+	if (s->job)
+		s->job->has_digest = false;
+}
+
+int retention_drop_topic(struct store *s, struct str topic, struct err *e)
+{
+	char *to = trash_path(s, topic, e);
+	int rc;
+
+	if (!to)
+		return e->code;
+	rc = cq_drop_topic(&s->cq, topic, to, e);
+	retention_forget_digest(s);
+	retention_remove_tree(s, to);
+	return rc;
+}
+
 static bool too_old(const struct segment *g, int64_t now_ms, int64_t retention_ms)
 {
 	struct stat st;
@@ -101,29 +142,25 @@ static bool too_old(const struct segment *g, int64_t now_ms, int64_t retention_m
 static void clean_log(struct store *s, int64_t retention_ms)
 {
 	int64_t now_ms = clock_wall_ms();
+	struct err e = ERR_INIT;
 	int n;
 
 	for (n = 0; n < FILES_A_ROUND && s->log.n > 1; n++) {
 		struct segment *g = s->log.segs[0];
 		bool forced = s->disk_ratio > FORCE_RATIO;
 
-		if (g->base + g->size > store_durable(s) ||
+		if (g->base + g->size > MIN(store_durable(s), s->synced.queued) ||
 			(!forced && !too_old(g, now_ms, retention_ms)))
 			break;
 		log_info("store", "'%s' goes: %s", g->path,
 			forced ? "the disk is nearly full" : "its retention is over");
-		commitlog_shift(&s->log);
-		work_post(&s->work, unlink_job, mem_str(g->path));
-		segment_unref(g);
+		if (drop_first(
+			    s, &e)) { /* the order of removal must be kept: no file after it */
+			log_every(60, LOG_WARN_, "store", "%s", e.msg);
+			break;
+		}
 		retention_look_at_disk(s);
 	}
-}
-
-void retention_forget_digest(struct store *s)
-{
-	s->synced.has_digest = false;
-	if (s->job)
-		s->job->has_digest = false;
 }
 
 static void follow_log(struct store *s)

@@ -227,6 +227,7 @@ int store_open(const struct store_opts *o, struct store **out, struct store_reco
 		return err_wrap(e, "store '%s'", o->dir);
 	}
 	retention_look_at_disk(s);
+	retention_remove_tree(s, path_in(s, "trash")); /* what a crash left there */
 	s->checkpoint_at_ms = s->retention_at_ms = clock_mono_ms();
 	found->took_ms = clock_mono_ms() - start;
 	*out = s;
@@ -845,26 +846,15 @@ bool store_unit(struct store *s, struct str topic, int queue, int64_t queue_off,
  */
 int store_delete_topic(struct store *s, struct str topic, struct err *e)
 {
-	char *trash, *to;
 	int rc;
 
 	if (!store_topic_is_safe(topic))
 		return err_set(e, TQ_EINVAL, "'" STR_FMT "' is no topic", STR_ARG(topic));
 	(void)((rc = store_commit(s, e)) ||
 		(rc = checkpoint_add_tomb(&s->ckpt, topic, commitlog_appended(&s->log),
-			 commitlog_min(&s->log), e)));
-	if (rc)
-		return rc;
-	trash = path_in(s, "trash");
-	to = mem_fmt("%s/" STR_FMT ".%lld", trash, STR_ARG(topic), (long long)clock_mono_us());
-	rc = fsio_mkdirs(trash, 0750, e);
-	if (!rc)
-		rc = cq_drop_topic(&s->cq, topic, to, e);
-	mem_free(trash);
-	retention_forget_digest(s);
-	if (!rc)
-		rc = checkpoint_write_synced(&s->ckpt, &s->synced, e);
-	retention_remove_tree(s, to);
+			 commitlog_min(&s->log), e)) ||
+		(rc = retention_drop_topic(s, topic, e)) ||
+		(rc = checkpoint_write_synced(&s->ckpt, &s->synced, e)));
 	return rc;
 }
 

@@ -18,8 +18,11 @@
 static inline char *kit_dir(void)
 {
 	const char *base = getenv("TMPDIR");
-	char *dir = mem_fmt("%s/store-XXXXXX", base ? base : "/tmp");
+	char *dir;
 
+	if (!base)
+		base = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+	dir = mem_fmt("%s/store-XXXXXX", base);
 	cr_assert_not_null(mkdtemp(dir));
 	return dir;
 }
