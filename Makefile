@@ -38,12 +38,14 @@ CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DTDMQ_VERSION='"$(VERSION)"' -I. -Ilib -I$(
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 CLI_LIBS     := -lyaml -lcjson -lcrypto -lz
+TDMQCTL_LIBS := $(filter-out -lcrypto,$(CLI_LIBS)) # cli/late_crypto.c loads it
 BROKERD_LIBS := -levent -lsqlite3 -lcjson -lyaml -lcrypto -lz -lpthread
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_O     := $(call objs,lib)
 MIGRATE_O := $(call objs,migrate)
-CLI_O     := $(filter-out $(B)/obj/cli/main.o,$(call objs,cli))
+TDMQCTL_O := $(B)/obj/cli/main.o $(B)/obj/cli/late_crypto.o
+CLI_O     := $(filter-out $(TDMQCTL_O),$(call objs,cli))
 BROKERD_O := $(filter-out $(B)/obj/brokerd/main.o,$(call objs,brokerd brokerd/store))
 UNIT_O    := $(call objs,tests/unit)
 
@@ -72,8 +74,8 @@ $(B)/%.a:
 	@rm -f $@
 	ar rcs $@ $^
 
-$(B)/tdmqctl: $(B)/obj/cli/main.o $(B)/libcli.a $(B)/libmigrate.a $(B)/libtdmq.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
+$(B)/tdmqctl: $(TDMQCTL_O) $(B)/libcli.a $(B)/libmigrate.a $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(TDMQCTL_LIBS)
 $(B)/brokerd: $(B)/obj/brokerd/main.o $(B)/libbrokerd.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BROKERD_LIBS)
 
