@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cell.h"
 
-#include <math.h>
 #include <strings.h>
 
 #include "table.h"
@@ -65,7 +64,7 @@ void cell_plain(struct buf *b, const cJSON *node)
 
 static void add_percent(struct buf *b, double v)
 {
-	if (v == floor(v))
+	if (v > -1e6 && v < 1e6 && v == (double)(int)v)
 		buf_addf(b, "%.0f%%", v);
 	else
 		buf_addf(b, "%.1f%%", v);
@@ -89,7 +88,7 @@ static bool add_figure(
 		return false;
 	if (cJSON_IsNumber(node) && !json_node_int(node, &v) &&
 		(format == COL_COUNT || format == COL_NUMBER)) {
-		buf_addf(b, fabs(node->valuedouble) < 100 ? "%.1f" : "%.0f", node->valuedouble);
+		buf_addf(b, node->valuedouble < 100 ? "%.1f" : "%.0f", node->valuedouble);
 		return true;
 	}
 	if (!json_node_int(node, &v))

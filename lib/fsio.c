@@ -137,15 +137,12 @@ static ssize_t read_some(int fd, void *p, size_t n, off_t off)
 
 static int read_all(int fd, size_t max, struct buf *out, const char *path, struct err *e)
 {
-	size_t room = 65536, total = 0;
+	char chunk[32768];
+	size_t total = 0;
 
 	for (;;) {
-		char *to = buf_reserve(out, room);
-		ssize_t got;
+		ssize_t got = read_some(fd, chunk, sizeof(chunk), (off_t)total);
 
-		if (!to)
-			return err_set(e, TQ_ETOOBIG, "'%s' is too large to be read", path);
-		got = read_some(fd, to, room, (off_t)total);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -156,7 +153,9 @@ static int read_all(int fd, size_t max, struct buf *out, const char *path, struc
 		if (total > max)
 			return err_set(
 				e, TQ_ETOOBIG, "'%s' is larger than %zu bytes", path, max);
-		out->n += (size_t)got;
+		buf_add(out, chunk, (size_t)got);
+		if (buf_err(out))
+			return err_set(e, TQ_ETOOBIG, "'%s' is too large to be read", path);
 	}
 	buf_add(out, "", 0);
 	return 0;

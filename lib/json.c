@@ -11,13 +11,11 @@
 #include "json.h"
 
 #include <ctype.h>
-#include <math.h>
 
 #include "fsio.h"
 #include "mem.h"
 #include "strv.h"
 
-#define EXACT 9007199254740992 /* 2^53 */
 #define NUMBER_MAX 63 /* cJSON looks at so many bytes of a number */
 
 struct scan {
@@ -375,7 +373,7 @@ static void restore_big(cJSON *node, const struct strv *big, size_t *at)
 	if (!cJSON_IsNumber(node) || *at == big->n ||
 		strtod(big->v[*at], NULL) != node->valuedouble)
 		return;
-	if (fabs(node->valuedouble) >= 1e15) {
+	if (node->valuedouble >= 1e15 || node->valuedouble <= -1e15) {
 		node->type = (node->type & ~0xff) | cJSON_Raw;
 		node->valuestring = cJSON_malloc(strlen(big->v[*at]) + 1);
 		if (!node->valuestring)
@@ -421,7 +419,7 @@ int json_load(const char *path, size_t max, enum json_mode mode, cJSON **out, st
 	struct buf b;
 	int rc;
 
-	buf_init(&b, max + 65536);
+	buf_init(&b, max);
 	rc = fsio_read_file(path, max, &b, e);
 	if (!rc) {
 		rc = json_parse(buf_str(&b), mode, out, e);
@@ -462,7 +460,7 @@ bool json_node_int(const cJSON *node, int64_t *out)
 	if (!cJSON_IsNumber(node))
 		return false;
 	d = node->valuedouble;
-	if (!(d >= -0x1p63 && d < 0x1p63) || d != floor(d))
+	if (!(d >= -0x1p63 && d < 0x1p63) || d != (double)(int64_t)d)
 		return false;
 	*out = (int64_t)d;
 	return true;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trees as text. cJSON's own printer writes 1e+15 for whole numbers and indents with tabs. */
-#include <math.h>
-
 #include "json.h"
 
 #define EXACT (1LL << 53) /* what a double counts to */
 
+static bool is_big(int64_t v)
+{
+	return v > EXACT || v < -EXACT;
+}
+
 static void add_number(struct buf *b, double d, unsigned flags)
 {
-	bool whole = d == floor(d) && fabs(d) < 0x1p63;
-	const char *quote =
-		whole && flags & JSON_INT64_TEXT && fabs(d) > (double)EXACT ? "\"" : "";
+	bool whole = d >= -0x1p63 && d < 0x1p63 && d == (double)(int64_t)d;
+	const char *quote = whole && flags & JSON_INT64_TEXT && is_big((int64_t)d) ? "\"" : "";
 	struct jw w = jw_init(b);
 
 	if (!whole) {
@@ -25,8 +27,7 @@ static void add_number(struct buf *b, double d, unsigned flags)
 static void add_raw(struct buf *b, const cJSON *node, unsigned flags)
 {
 	int64_t v;
-	bool quoted =
-		flags & JSON_INT64_TEXT && json_node_int(node, &v) && (v > EXACT || v < -EXACT);
+	bool quoted = flags & JSON_INT64_TEXT && json_node_int(node, &v) && is_big(v);
 
 	buf_addf(b, quoted ? "\"%s\"" : "%s", node->valuestring ? node->valuestring : "null");
 }

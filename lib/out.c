@@ -9,7 +9,6 @@
 #include "out.h"
 
 #include <errno.h>
-#include <math.h>
 
 #include "cell.h"
 #include "fsio.h"

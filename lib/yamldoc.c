@@ -299,7 +299,7 @@ int yamldoc_load(const char *path, size_t max, struct yamldoc **out, struct err 
 	struct buf b;
 	int rc;
 
-	buf_init(&b, max + 65536);
+	buf_init(&b, max);
 	rc = fsio_read_file(path, max, &b, e);
 	if (!rc)
 		rc = yamldoc_parse(

@@ -180,6 +180,11 @@ Test(fsio, reads_no_more_than_it_may)
 	cr_expect_eq(fsio_read_file(path, 4, &b, &err), TQ_ETOOBIG);
 	cr_expect_eq(b.n, 0);
 	cr_expect_eq(fsio_read_file(path, 5, &b, &err), 0);
+	buf_release(&b);
+	buf_init(&b, 5); /* a buffer of just that size will do */
+	cr_expect_eq(fsio_read_file(path, 5, &b, &err), 0, "%s", err.msg);
+	cr_expect_eq(fsio_read_file(path, 5, &b, &err), TQ_ETOOBIG);
+	buf_clear(&b);
 	cr_expect_eq(fsio_read_file(dir, 5, &b, &err), TQ_EIO);
 	cr_expect(strstr(err.msg, "is a directory") != NULL, "%s", err.msg);
 	unlink(path);
