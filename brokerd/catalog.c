@@ -200,11 +200,17 @@ static void set_ns(struct catalog *c, const struct namespace *from)
 	mem_free((char *)old.remark);
 }
 
+/* A copy; no remark is NULL, so that it is left out of JSON. */
+static char *remark_of(const char *remark)
+{
+	return remark && *remark ? mem_str(remark) : NULL;
+}
+
 static const struct topic *set_topic(struct catalog *c, const struct topic *from)
 {
 	struct str wire = str_of(from->name);
 	struct topic_entry *t = find_topic(c, wire);
-	char *remark = mem_str(from->remark ? from->remark : "");
+	char *remark = remark_of(from->remark);
 
 	if (!t) {
 		t = mem_alloc(sizeof(*t));
@@ -227,7 +233,7 @@ static const struct group *set_group(struct catalog *c, const struct group *from
 {
 	struct str wire = str_of(from->name);
 	struct group_entry *g = find_group(c, wire);
-	char *remark = mem_str(from->remark ? from->remark : "");
+	char *remark = remark_of(from->remark);
 
 	if (!g) {
 		g = mem_alloc(sizeof(*g));

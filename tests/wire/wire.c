@@ -8,6 +8,9 @@
  *	case a send is answered with ids			the name of what follows
  *	> 310 b=$T e=0 f=0 g=1 h=0 i=TAGS\x01A body=hi		a request
  *	< 0 msgId=* queueId=0 !remark				its reply
+ *	? 40 consumerGroup=$T					a request of the broker's own
+ *	! 0 body=...						its answer
+ *	= id							$V is what follows "id": in the last body
  *	b> ... / b< ...						the same on connection b
  *	~ 50							no frame for 50 ms; also b~
  *	raw \x00\x01 / closed					bytes; end of stream
@@ -36,6 +39,7 @@
 struct peer {
 	char name;
 	int fd;
+	int32_t asked; /* opaque of the last request of the broker's */
 	int32_t sent; /* opaque of the last request that expects a reply */
 	struct buf in;
 	size_t used; /* of in: the frame looked at last */
@@ -46,8 +50,9 @@ struct play {
 	enum header_type type;
 	struct peer peers[CONNS];
 	struct arena arena; /* of the case */
-	char topic[64];
+	char topic[64], value[64];
 	int32_t opaque;
+	struct str body; /* of the last reply, until the next frame */
 	int cases, failed;
 	char *name; /* of the case, NULL before the first */
 	char why[2048]; /* it failed */
@@ -90,6 +95,9 @@ static struct str expand(struct play *p, const char *s)
 			s++;
 		} else if (s[0] == '$' && s[1] == 'T') {
 			buf_puts(&b, p->topic);
+			s++;
+		} else if (s[0] == '$' && s[1] == 'V') {
+			buf_puts(&b, p->value);
 			s++;
 		} else {
 			buf_putc(&b, *s);
@@ -176,7 +184,8 @@ static bool take(struct play *p, struct peer *c, struct command *cmd)
 
 /* --- lines --- */
 
-static void request(struct play *p, struct peer *c, char *text)
+/* `answer`: to the broker's last request. */
+static void request(struct play *p, struct peer *c, char *text, bool answer)
 {
 	static struct command cmd;
 	struct buf out;
@@ -184,9 +193,10 @@ static void request(struct play *p, struct peer *c, char *text)
 
 	word = strtok_r(rest, " ", &rest);
 	command_init(&cmd, word ? (int)strtol(word, NULL, 10) : 0);
-	cmd.type = p->type;
+	cmd.type = answer ? HEADER_JSON : p->type;
 	cmd.language = LANG_JAVA;
-	cmd.opaque = ++p->opaque;
+	cmd.opaque = answer ? c->asked : ++p->opaque;
+	cmd.flag = answer ? FLAG_RESPONSE : 0;
 	while ((word = strtok_r(rest, " ", &rest))) {
 		char *eq = strchr(word, '=');
 
@@ -195,14 +205,16 @@ static void request(struct play *p, struct peer *c, char *text)
 			continue;
 		}
 		*eq = '\0';
-		if (!strcmp(word, "body"))
+		if (answer && !strcmp(word, "remark"))
+			cmd.remark = expand(p, eq + 1);
+		else if (!strcmp(word, "body"))
 			cmd.body = expand(p, eq + 1);
 		else if (!strcmp(word, "lang"))
 			cmd.language = language_from_name(eq + 1, strlen(eq + 1));
 		else
 			command_add(&cmd, arena_str(&p->arena, word), expand(p, eq + 1));
 	}
-	if (!(cmd.flag & FLAG_ONEWAY))
+	if (!answer && !(cmd.flag & FLAG_ONEWAY))
 		c->sent = cmd.opaque;
 	buf_init(&out, FRAME_MAX);
 	command_encode(&out, &cmd);
@@ -277,6 +289,21 @@ static void reply(struct play *p, struct peer *c, char *text)
 		fail(p, "code %d: " STR_FMT, cmd.code, STR_ARG(cmd.remark));
 	while (!p->why[0] && (word = strtok_r(rest, " ", &rest)))
 		expect(p, &cmd, word);
+	p->body = cmd.body;
+}
+
+/* $V: the digits behind "key": in the body of the last reply. */
+static void remember(struct play *p, const char *key)
+{
+	char *quoted = mem_fmt("\"%s\":", key), *at;
+
+	at = p->body.n ? memmem(p->body.p, p->body.n, quoted, strlen(quoted)) : NULL;
+	if (at)
+		snprintf(p->value, sizeof(p->value), "%lld",
+			strtoll(at + strlen(quoted), NULL, 10));
+	else
+		fail(p, "no %s in the body", quoted);
+	mem_free(quoted);
 }
 
 static void notice(struct play *p, struct peer *c, char *text)
@@ -286,6 +313,7 @@ static void notice(struct play *p, struct peer *c, char *text)
 
 	if (!take(p, c, &cmd))
 		return;
+	c->asked = cmd.opaque;
 	if (cmd.flag & FLAG_RESPONSE || cmd.type != HEADER_JSON)
 		fail(p, "no JSON request");
 	else if (!word || cmd.code != strtol(word, NULL, 10))
@@ -317,10 +345,14 @@ static void run_line(struct play *p, char *s)
 {
 	char name = 'a';
 
-	if (s[0] >= 'a' && s[0] <= 'z' && s[1] && strchr("<>?~", s[1]))
+	if (s[0] >= 'a' && s[0] <= 'z' && s[1] && strchr("<>?!~", s[1]))
 		name = *s++;
 	if (s[0] == '>')
-		request(p, peer(p, name), s + 1);
+		request(p, peer(p, name), s + 1, false);
+	else if (s[0] == '!')
+		request(p, peer(p, name), s + 1, true);
+	else if (!strncmp(s, "= ", 2))
+		remember(p, s + 2);
 	else if (s[0] == '<')
 		reply(p, peer(p, name), s + 1);
 	else if (s[0] == '?')
