@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 
+#include "brokerd/config.h"
 #include "cli/ctx.h"
 #include "cli/describe.h"
 #include "cli/view.h"
@@ -350,4 +351,21 @@ Test(tables, request_codes_have_one_name_each)
 					  strcmp(numbers[k].name, numbers[i].name),
 				"%s", numbers[i].name);
 	}
+}
+
+Test(tables, settings_are_sound_and_make_sound_flags)
+{
+	const struct opt *tables[1];
+	struct config cfg;
+	struct conf conf;
+	struct buf b;
+
+	conf_init(&conf, config_keys, &cfg, NULL);
+	buf_init(&b, 1 << 16);
+	tables[0] = conf_opts(&conf);
+	conf_check(config_keys, &b);
+	opt_check(tables, 1, NULL, &b);
+	cr_expect_eq(b.n, 0, "%s", b.p);
+	buf_release(&b);
+	conf_release(&conf);
 }
