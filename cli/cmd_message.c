@@ -261,8 +261,8 @@ struct get_args {
 };
 
 static const struct opt get_opts[] = {
-	OPT_NAME(0, "topic", "topic", struct get_args, topic, NAMES_TOPIC,
-		"the topic it is in"),
+	OPT_NAME(
+		0, "topic", "topic", struct get_args, topic, NAMES_TOPIC, "the topic it is in"),
 	OPT_STR(0, "queue", "broker/id", struct get_args, queue, "by position: this queue"),
 	OPT_INT(0, "offset", "n", struct get_args, offset, 0, INT64_MAX, 0,
 		"by position: this offset"),

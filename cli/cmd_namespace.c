@@ -4,14 +4,14 @@
 #include "view.h"
 #include "when.h"
 
-
 #define RETENTION(absent) \
-	OPT_MS(0, "retention", struct namespace, retention_ms, 0, NAMESPACE_RETENTION_MS, absent, \
-		"how long messages are kept")
+	OPT_MS(0, "retention", struct namespace, retention_ms, 0, NAMESPACE_RETENTION_MS, \
+		absent, "how long messages are kept")
 #define DESCRIPTION \
 	OPT_STR(0, "description", "text", struct namespace, remark, "note shown by 'describe'")
 
-static const struct opt create_opts[] = { RETENTION(NAMESPACE_RETENTION_MS), DESCRIPTION, OPT_END };
+static const struct opt create_opts[] = { RETENTION(NAMESPACE_RETENTION_MS), DESCRIPTION,
+	OPT_END };
 static const struct opt update_opts[] = { RETENTION(0), DESCRIPTION, OPT_END };
 
 static int find(struct ctx *cx, const char *name, struct namespace *out)
@@ -88,6 +88,7 @@ static const char *span(struct ctx *cx, int64_t ms)
 static int create(struct ctx *cx, const void *args)
 {
 	const struct namespace *n = args;
+	struct namespace made;
 	int rc;
 
 	if (ctx_dry_run(cx, "namespace/%s would be created (retention %s)", n->name,
@@ -97,7 +98,10 @@ static int create(struct ctx *cx, const void *args)
 	if (rc)
 		return rc;
 	ctx_done(cx, "namespace/%s created (retention %s)", n->name, span(cx, n->retention_ms));
-	return ctx_wants_object(cx) ? show(cx, n) : 0;
+	if (!ctx_wants_object(cx))
+		return 0;
+	rc = find(cx, n->name, &made);
+	return rc ? rc : show(cx, &made);
 }
 
 static int update(struct ctx *cx, const void *args)

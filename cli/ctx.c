@@ -643,16 +643,40 @@ void ctx_warn_skipped(struct ctx *cx)
 			s[cx->skips_told].err.msg);
 }
 
+/* --limit of a whole list; *cut: there was more. Rows are chosen as they come, so not with both. */
+static int apply_limit(struct ctx *cx, cJSON *items, bool *cut)
+{
+	int64_t n = cJSON_GetArraySize(items);
+
+	*cut = false;
+	if (!cx->set.limit)
+		return 0;
+	if (cx->set.out.sort_by || cx->set.out.filter)
+		return err_set(&cx->err, TQ_EUSAGE,
+			"--limit cannot be used here with --sort-by or --filter");
+	for (; n > cx->set.limit; n--) {
+		cJSON_DeleteItemFromArray(items, (int)n - 1);
+		*cut = true;
+	}
+	return 0;
+}
+
 int ctx_list(struct ctx *cx, const struct view *v, cJSON *items)
 {
 	cJSON *meta;
+	bool cut;
 	int rc;
 
 	ctx_warn_skipped(cx);
-	meta = ctx_meta(cx, false);
-	rc = out_list(cx->out, v, items, meta, &cx->err);
-	cJSON_Delete(meta);
+	rc = apply_limit(cx, items, &cut);
+	if (!rc) {
+		meta = ctx_meta(cx, cut);
+		rc = out_list(cx->out, v, items, meta, &cx->err);
+		cJSON_Delete(meta);
+	}
 	cJSON_Delete(items);
+	if (!rc && cut)
+		ctx_note(cx, "only the first %lld are shown", (long long)cx->set.limit);
 	return rc;
 }
 

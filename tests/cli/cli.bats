@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What holds for all commands: help, errors, exit statuses, settings, completion. Needs no server.
 
-# shellcheck disable=SC2154 # run sets stderr, lines
+# run sets output, stderr and lines in the shell of its test; scripts for bash -c are in single quotes
+# shellcheck disable=SC2154,SC2030,SC2031,SC2013,SC2016,SC2164,SC2181,SC2094
 load helper
 
 setup() {
@@ -224,10 +225,10 @@ wrong() {
 	COMP_WORDS=(tdmqctl topic cr) COMP_CWORD=2
 	_tdmqctl
 	[ "${COMPREPLY[*]}" = create ]
-	COMP_WORDS=(tdmqctl topic create x --type = fi) COMP_CWORD=6
+	COMP_WORDS=(tdmqctl topic create x --type "=" "fi") COMP_CWORD=6
 	_tdmqctl
 	[ "${COMPREPLY[*]}" = fifo ]
-	COMP_WORDS=(tdmqctl topic create x --type =) COMP_CWORD=5
+	COMP_WORDS=(tdmqctl topic create x --type "=") COMP_CWORD=5
 	_tdmqctl
 	[ "${COMPREPLY[*]}" = 'normal fifo delay transaction' ]
 }

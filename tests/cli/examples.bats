@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every example of every command, as help and manual show it, against a fresh brokerd.
 
-# shellcheck disable=SC2154 # run sets stderr, lines
+# run sets output, stderr and lines in the shell of its test; scripts for bash -c are in single quotes
+# shellcheck disable=SC2154,SC2030,SC2031,SC2013,SC2016,SC2164,SC2181,SC2094
 load helper
 
 setup_file() {

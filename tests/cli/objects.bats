@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # namespace, topic, group: made, listed, changed, deleted, on a fresh brokerd.
 
-# shellcheck disable=SC2154 # run sets stderr, lines
+# run sets output, stderr and lines in the shell of its test; scripts for bash -c are in single quotes
+# shellcheck disable=SC2154,SC2030,SC2031,SC2013,SC2016,SC2164,SC2181,SC2094
 load helper
 
 setup_file() {
@@ -271,6 +272,10 @@ csv() {
 	[[ $stderr == *"no column 'size'"* ]]
 	TDMQCTL_OUTPUT=name run -0 tdmqctl topic list -N shop --filter 'name~^fmt'
 	[ "$output" = $'fmt-a\nfmt-b' ]
+	run -0 --separate-stderr tdmqctl topic list -A -n 1 -o json
+	[[ $output == *'"truncated": true'* ]]
+	[[ $stderr == *'only the first 1'* ]]
+	run -2 --separate-stderr tdmqctl topic list -n 1 --sort-by name
 	tdmqctl -q topic delete fmt-a fmt-b -N shop --yes
 }
 
