@@ -125,6 +125,17 @@ apache_java() {
 	APACHE_PIDS+=($!)
 }
 
+# Asks the name server for its cluster (code 106). A broker says that it is up before it has reported there.
+namesrv_knows() {
+	local header='{"code":106,"language":"OTHER","version":409,"opaque":1,"flag":0}' n answer
+	n=$(printf '%02x' ${#header})
+	exec 3<>"/dev/tcp/${NAMESRV_ADDR%:*}/${NAMESRV_ADDR#*:}" || return 1
+	printf "\\0\\0\\0\\x$(printf '%02x' $((${#header} + 4)))\\0\\0\\0\\x$n%s" "$header" >&3
+	answer=$(timeout 2 dd bs=64k count=1 <&3 2>/dev/null | tr -d '\0')
+	exec 3>&-
+	[[ $answer == *"\"$1\""* ]]
+}
+
 # apache_broker NAME [KEY=VALUE...]: one more master. Sets APACHE_BROKER, its address.
 apache_broker() {
 	local name=$1 port store
@@ -140,10 +151,12 @@ apache_broker() {
 	apache_java "${APACHE_HEAP:-384m}" org.apache.rocketmq.broker.BrokerStartup "$APACHE_DIR/$name.out" \
 		-c "$APACHE_DIR/$name.conf"
 	wait_for 60 broker grep -sq 'boot success' "$APACHE_DIR/$name.out" || return 1
+	wait_for 30 "report of $name" namesrv_knows "$name" || return 1
 	export APACHE_BROKER=127.0.0.1:$port
 }
 
-# apache_start DIR [KEY=VALUE...]: a name server, and broker-a with these settings besides its usual.
+# apache_start DIR [KEY=VALUE...]: a name server, and broker-a (or $APACHE_NAME) with these settings
+# besides its usual ones.
 apache_start() {
 	local port
 	APACHE_DIR=$1
@@ -156,7 +169,7 @@ apache_start() {
 		-c "$APACHE_DIR/namesrv.conf"
 	wait_for 30 "name server" grep -sq 'boot success' "$APACHE_DIR/namesrv.out" || return 1
 	export NAMESRV_ADDR=127.0.0.1:$port
-	apache_broker broker-a "$@"
+	apache_broker "${APACHE_NAME:-broker-a}" "$@"
 }
 
 # The broker goes first: it writes its tables when it is asked to end.

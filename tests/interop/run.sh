@@ -3,13 +3,14 @@
 #
 # Real clients against brokerd, and tdmqctl against real servers.
 #
-#	tests/interop/run.sh [brokerd] [apache] [prove]
+#	tests/interop/run.sh [brokerd] [store] [apache] [prove]
 #
 #	brokerd		Java, Go and Node clients and mqadmin against build/brokerd
+#	store		what brokerd has stored is read and continued by Apache's broker, and the other way
 #	apache		tdmqctl against Apache's name server and broker
 #	prove		the same clients against Apache: do the tests themselves tell the truth?
 #
-# Without an argument: brokerd and apache. Prints TAP without numbers; the last line counts it. Needs, besides the
+# Without an argument: brokerd, store and apache. Prints TAP without numbers; the last line counts it. Needs, besides the
 # build: openjdk-17-jdk-headless maven, golang, nodejs npm; what is absent is skipped with a reason. Jars, modules and
 # packages are fetched through mvn, go and npm into build/interop. KEEP=1 keeps what the servers left.
 
@@ -35,6 +36,10 @@ trap cleanup EXIT
 say() { tee -a "$RESULTS"; }
 ok() { echo "ok $1" | say; }
 not_ok() { printf 'not ok %s\n# %s\n' "$1" "$2" | say; }
+# Standard input is TAP of a program: claim by claim the same, with who it was tried against, and no other talk.
+against() {
+	sed -nE "s/^(ok|not ok) /\\1 $1: /p; /^#/p" | say
+}
 skip() { echo "ok $1 # skip $2" | say; }
 
 # expect NAME REGEX COMMAND...: the command succeeds, and a line of its output matches.
@@ -144,7 +149,7 @@ client() {
 
 # One language in both namespaces, or the reason why not. The JVM of the second speaks binary headers.
 clients() { # AGAINST
-	local out pid
+	local out pid begun=$SECONDS
 	CLIENTS=() OUTPUTS=()
 	if [ -n "$JAVA_WHY" ]; then
 		skip "$1: java" "$JAVA_WHY"
@@ -166,8 +171,9 @@ clients() { # AGAINST
 		client "$WORK/node-shop" timeout 150 node "$INTEROP/node/flow.js" "$NAMESRV_ADDR" shop
 	fi
 	for pid in "${CLIENTS[@]}"; do wait "$pid"; done
+	echo "# clients: $((SECONDS - begun)) s"
 	for out in "${OUTPUTS[@]}"; do
-		sed -E "s/^(ok|not ok) /\1 $1: /" "$out" | say
+		against "$1" <"$out"
 		grep -Eq '^(ok|not ok) ' "$out" || {
 			not_ok "$1: $(basename "$out") runs" "it said nothing"
 			head -20 "$out.err" | sed 's/^/#   /'
@@ -188,11 +194,11 @@ dead_letters() { # AGAINST
 			[ -z "$key" ] || printf '%s\n' '~ 15' "# $lang${space:+, namespace $space}: the refused message is a dead letter" \
 				"queryMsgByKey -t %DLQ%${space:+$space%}$lang-fail -k $key" "+ ^[0-9A-Fa-f]{32,56} +\d"
 		done
-	done | mqadmin | sed -E "s/^(ok|not ok) mqadmin: /\1 $1: /" | say
+	done | mqadmin | against "$1"
 }
 
 mqadmin_commands() { # AGAINST
-	mqadmin <"$INTEROP/mqadmin.txt" | sed -E "s/^(ok|not ok) /\1 $1: /" | say
+	mqadmin <"$INTEROP/mqadmin.txt" | against "$1"
 }
 
 # A dead letter that tdmqctl sends again reaches its consumer under its own topic.
@@ -210,7 +216,7 @@ resend() { # AGAINST
 client_now() { # AGAINST CLASS ARGS...
 	local against=$1
 	shift
-	java_run "$@" 2>"$WORK/now.err" | sed -E "s/^(ok|not ok) /\1 $against: /" | say
+	java_run "$@" 2>"$WORK/now.err" | against "$against"
 }
 
 against_clients() { # AGAINST
@@ -239,6 +245,67 @@ against_brokerd() {
 	fi
 }
 
+# ---- one store, two brokers
+
+# The same directory under brokerd, Apache and brokerd again; each adds to it and finds what is there.
+handed_over() {
+	local dir=$WORK/brokerd
+	brokerd_start || return
+	mqadmin >"$WORK/status" <<-'EOF'
+		updateTopic -c DefaultCluster -t handed-over -r 2 -w 2
+		sendMessage -t handed-over -p 'from brokerd' -k from-brokerd -i 0 -b brokerd
+		topicStatus -t handed-over
+	EOF
+	brokerd_stop
+	APACHE_NAME=brokerd apache_start "$WORK/apache" "storePathRootDir=$dir" "storePathCommitLog=$dir/commitlog" \
+		maxHashSlotNum=100000 maxIndexNum=400000 \
+		"mappedFileSizeCommitLog=$(first_size "$dir/commitlog")" \
+		"mappedFileSizeConsumeQueue=$(first_size "$dir/consumequeue")" || {
+		not_ok 'store: Apache starts on it' "see the log"
+		return
+	}
+	mqadmin <<-'EOF' | against store
+		updateTopic -c DefaultCluster -t handed-over -r 2 -w 2
+		# Apache counts what brokerd wrote
+		topicStatus -t handed-over
+		+ ^brokerd +0 +0 +1 +\d{4}-
+		# Apache reads it
+		queryMsgByOffset -t handed-over -b brokerd -i 0 -o 0
+		+ ^body: from brokerd$
+		# Apache finds it by key
+		queryMsgByKey -t handed-over -k from-brokerd
+		+ ^[0-9A-F]{32,56} +0 +0$
+		# Apache adds to it
+		sendMessage -t handed-over -p 'from Apache' -k from-apache -i 0 -b brokerd
+		+ SEND_OK
+	EOF
+	apache_stop
+	brokerd_start || return
+	mqadmin <<-'EOF' | against store
+		# brokerd counts what both wrote
+		topicStatus -t handed-over
+		+ ^brokerd +0 +0 +2 +\d{4}-
+		# brokerd reads what Apache wrote
+		queryMsgByOffset -t handed-over -b brokerd -i 0 -o 1
+		+ ^body: from Apache$
+		# brokerd finds it by key
+		queryMsgByKey -t handed-over -k from-apache
+		+ ^[0-9A-F]{32,56} +0 +1$
+		# brokerd adds to it
+		sendMessage -t handed-over -p 'from brokerd again' -i 0 -b brokerd
+		+ SEND_OK
+		# and reads that
+		queryMsgByOffset -t handed-over -b brokerd -i 0 -o 2
+		+ ^body: from brokerd again$
+	EOF
+	brokerd_stop
+}
+
+# The sizes of files are settings of Apache's, and decide where it looks; those of the index are the ones of --dev.
+first_size() {
+	find "$1" -type f -printf '%s\n' -quit
+}
+
 # ---- tdmqctl against the real servers
 
 ctl() { # NAME REGEX ARGS...
@@ -253,41 +320,46 @@ against_apache() {
 	ctl 'describes the cluster' 'broker-a' cluster describe
 	ctl 'lists the brokers' "broker-a.*$APACHE_BROKER" broker list
 	ctl 'reads the broker figures' 'V4_9|putTps|bootTimestamp' broker stats broker-a
-	ctl 'creates a topic' '' topic create orders -N shop --queues 4
-	ctl 'lists the topic in its namespace' '^orders$' topic list -N shop -o name
-	ctl 'describes the topic' '4' topic describe orders -N shop
-	ctl 'changes the topic' '' topic update orders -N shop --queues 6
-	ctl 'creates a group' '' group create pay-svc -N shop --retry-max 3
-	ctl 'lists the group' '^pay-svc$' group list -N shop -o name
-	java_run Fail "$NAMESRV_ADDR" shop:orders:pay-svc:3 >"$WORK/fail.out" || not_ok 'apache: a client refuses' "$(cat "$WORK/fail.out")"
-	ctl 'sends' '' message send orders -N shop --body 'from tdmqctl' --key ctl-1 --tag tagged
-	ctl 'finds a message by key' 'ctl-1' message query orders -N shop --key ctl-1
-	id=$("$BIN/tdmqctl" -s "$NAMESRV_ADDR" message query orders -N shop --key ctl-1 -o name 2>/dev/null | head -1)
-	ctl 'shows a message by id' 'from tdmqctl' message get "$id" --topic orders -N shop
-	ctl 'finds messages of the last hour' 'refused-2' message query orders -N shop --since 1h
-	ctl 'counts the lag' '(^|[^0-9])1([^0-9]|$)' group lag pay-svc -N shop
-	ctl 'reads offsets' 'orders' offset get pay-svc -N shop
-	ctl 'lists dead letters' 'pay-svc.*3' dlq list -N shop
-	ctl 'queries dead letters' 'refused-1' dlq query pay-svc -N shop
-	ctl 'resends dead letters' '' dlq resend pay-svc -N shop --all --yes
+	ctl 'creates a topic' '' topic create ctl-orders -N shop --queues 4
+	ctl 'lists the topic in its namespace' '^ctl-orders$' topic list -N shop -o name
+	ctl 'describes the topic' '4' topic describe ctl-orders -N shop
+	ctl 'changes the topic' '' topic update ctl-orders -N shop --queues 6
+	ctl 'creates a group' '' group create ctl-svc -N shop --retry-max 3
+	ctl 'lists the group' '^ctl-svc$' group list -N shop -o name
+	java_run Fail "$NAMESRV_ADDR" shop:ctl-orders:ctl-svc:3 >"$WORK/fail.out" || not_ok 'apache: a client refuses' "$(cat "$WORK/fail.out")"
+	ctl 'sends' '' message send ctl-orders -N shop --body 'from tdmqctl' --key ctl-1 --tag tagged
+	ctl 'finds a message by key' 'ctl-1' message query ctl-orders -N shop --key ctl-1
+	id=$("$BIN/tdmqctl" -s "$NAMESRV_ADDR" message query ctl-orders -N shop --key ctl-1 -o name 2>/dev/null | head -1)
+	ctl 'shows a message by id' 'from tdmqctl' message get "$id" --topic ctl-orders -N shop
+	ctl 'finds messages of the last hour' 'refused-2' message query ctl-orders -N shop --since 1h
+	ctl 'counts the lag' '"lag": ?1[,}]' group lag ctl-svc -N shop -o json
+	ctl 'reads offsets' 'ctl-orders' offset get ctl-svc -N shop
+	ctl 'lists dead letters' 'ctl-svc.*3' dlq list -N shop
+	ctl 'queries dead letters' 'refused-1' dlq query ctl-svc -N shop
+	ctl 'resends dead letters' '' dlq resend ctl-svc -N shop --all --yes
 	ctl 'inspects a real export' 'logistics' migrate inspect "$data"
 	ctl 'plans an import' 'audit-log' migrate plan "$data"
 	ctl 'imports' '' migrate run "$data"
 	ctl 'imported the topics' '^parcels$' topic list -N logistics -o name
 	ctl 'imported the groups' '^tracker$' group list -N logistics -o name
 	ctl 'finds all there on a second run' '[Ee]xists' migrate run "$data"
-	ctl 'deletes a topic' '' topic delete orders -N shop --yes
-	ctl 'deletes a group' '' group delete pay-svc -N shop --yes
-	printf '%s\n' "# what tdmqctl imported is there" topicList '+ ^logistics%parcels$' '+ ^legacy_orders$' '- ^shop%orders$' |
-		mqadmin | sed -E 's/^(ok|not ok) mqadmin: /\1 apache: mqadmin: /' | say
+	ctl 'deletes a topic' '' topic delete ctl-orders -N shop --yes
+	ctl 'deletes a group' '' group delete ctl-svc -N shop --yes
+	printf '%s\n' "# what tdmqctl imported is there" topicList '+ ^logistics%parcels$' '+ ^legacy_orders$' '- ^shop%ctl-orders$' |
+		mqadmin | against apache
 }
 
-[ $# -gt 0 ] || set -- brokerd apache
+[ $# -gt 0 ] || set -- brokerd store apache
 fetch
 for part; do
+	begun=$SECONDS
 	case $part in
 	brokerd)
 		against_brokerd
+		;;
+	store)
+		if [ -n "$JAVA_WHY" ]; then skip store "$JAVA_WHY"; else handed_over; fi
+		apache_stop
 		;;
 	apache | prove)
 		if [ -n "$JAVA_WHY" ]; then
@@ -297,7 +369,7 @@ for part; do
 		elif [ "$part" = apache ]; then
 			against_apache
 		else
-			against_clients prove
+			FIRST_PAUSE_MS=9500 against_clients prove
 		fi
 		apache_stop
 		rm -rf "$WORK/apache"
@@ -306,6 +378,7 @@ for part; do
 		die "no part '$part'"
 		;;
 	esac
+	echo "# $part: $((SECONDS - begun)) s"
 done
 
 skipped=$(grep -c '^ok .*# skip' "$RESULTS")

@@ -72,7 +72,8 @@ public class Mqadmin {
 			break;
 		default:
 			if (test == null) {
-				out.print(run(expand(line)));
+				String text = run(expand(line));
+				out.print(text.endsWith("\n") ? text : text + "\n");
 				out.flush();
 			} else {
 				command = line;
