@@ -417,7 +417,7 @@ bool ctx_shows(struct ctx *cx, const char *wire)
 
 /* ---- words ---- */
 
-static void say(const char *prefix, const char *fmt, va_list ap)
+static PRINTF(2, 0) void say(const char *prefix, const char *fmt, va_list ap)
 {
 	char text[1024];
 

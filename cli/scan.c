@@ -343,7 +343,8 @@ void newest_sort(struct newest *k)
 {
 	size_t drop = k->n > k->limit ? k->n - k->limit : 0;
 
-	qsort(k->v, k->n, sizeof(*k->v), by_store_time);
+	if (k->n)
+		qsort(k->v, k->n, sizeof(*k->v), by_store_time);
 	for (size_t i = 0; i < drop; i++)
 		mem_free(k->v[i].bytes);
 	if (drop)
