@@ -26,7 +26,7 @@
 
 #define QUEUES_MAX 1024 /* of one topic, as imported tables may say */
 #define KV_MAX 10000 /* texts in all */
-#define KV_VALUE_MAX 65536 /* bytes of one */
+#define KV_VALUE_MAX 16384 /* bytes of one */
 
 struct ns_entry {
 	struct namespace n; /* name and remark owned */

@@ -10,7 +10,7 @@
 #include "map.h"
 #include "names.h"
 
-#define PAIRS_MAX 1000000 /* any client may name new ones */
+#define PAIRS_MAX 200000 /* any client may name new ones */
 #define QUEUE_MAX 65535 /* no queue has a higher number */
 #define QUEUES_MAX 1024 /* of one pair */
 

@@ -8,7 +8,9 @@
 #include "brokerd/conn.h"
 #include "map.h"
 
-#define LOCKS_MAX 1000000
+/* What strangers may make us keep. */
+#define LOCKS_MAX 100000
+#define ID_MAX 2048
 
 struct lock {
 	char *id; /* owned: group NUL topic NUL broker NUL queue */
@@ -57,7 +59,7 @@ void rebalance_free(struct rebalance *r)
 
 static void make_id(struct buf *b, struct str group, const struct queue_name *q)
 {
-	buf_init(b, 64 << 10);
+	buf_init(b, ID_MAX);
 	buf_add_str(b, group);
 	buf_putc(b, '\0');
 	buf_add_str(b, q->topic);
@@ -92,7 +94,7 @@ bool rebalance_lock(struct rebalance *r, struct str group, const struct queue_na
 	bool mine = false;
 
 	make_id(&id, group, q);
-	if (buf_err(&id))
+	if (buf_err(&id) || client_id.n > ID_MAX)
 		goto out;
 	l = find(r, &id);
 	if (!l && HASH_COUNT(r->locks) >= LOCKS_MAX)

@@ -16,8 +16,11 @@
 #include "log.h"
 #include "map.h"
 
+/* What strangers may make us keep. */
 #define GROUPS_PER_CONN_MAX 4096
-#define SUBS_PER_GROUP_MAX 4096
+#define SUBS_PER_GROUP_MAX 1024
+#define CLIENT_ID_MAX 1024
+#define SUBS_BYTES_MAX (128 << 20) /* of all groups */
 
 const char *const consume_type_names[] = { "CONSUME_ACTIVELY", "CONSUME_PASSIVELY",
 	"CONSUME_POP", NULL };
@@ -52,6 +55,7 @@ struct client {
 
 struct registry {
 	struct registry_opts opts;
+	size_t subs_bytes;
 	struct group_entry *producers, *consumers;
 	struct client *clients;
 };
@@ -176,17 +180,26 @@ static struct sub_entry *find_sub(const struct group_entry *g, struct str topic)
 	return s;
 }
 
-static void drop_sub(struct group_entry *g, struct sub_entry *s)
+/* About what a copy takes. */
+static size_t sub_bytes(const struct subscription *s)
 {
+	return sizeof(struct sub_entry) + s->topic.n + 2 * s->text.n +
+	       s->n_tags * sizeof(*s->tags);
+}
+
+static void drop_sub(struct registry *r, struct group_entry *g, struct sub_entry *s)
+{
+	r->subs_bytes -= sub_bytes(&s->s);
 	HASH_DEL(g->subs, s);
 	arena_release(&s->mem);
 	mem_free(s);
 }
 
-static void put_sub(struct group_entry *g, const struct subscription *from)
+static void put_sub(struct registry *r, struct group_entry *g, const struct subscription *from)
 {
 	struct sub_entry *s = mem_alloc(sizeof(*s));
 
+	r->subs_bytes += sub_bytes(from);
 	arena_init(&s->mem);
 	s->s = copy_sub(&s->mem, from);
 	HASH_ADD_KEYPTR(hh, g->subs, s->s.topic.p, s->s.topic.n, s);
@@ -201,7 +214,8 @@ static bool is_listed(const struct heartbeat_consumer *c, struct str topic)
 }
 
 /* True: the set of topics changed. A mere new expression is no reason to rebalance. */
-static bool replace_subs(struct group_entry *g, const struct heartbeat_consumer *c)
+static bool replace_subs(
+	struct registry *r, struct group_entry *g, const struct heartbeat_consumer *c)
 {
 	struct sub_entry *s, *next;
 	bool changed = false;
@@ -211,15 +225,15 @@ static bool replace_subs(struct group_entry *g, const struct heartbeat_consumer 
 		if (s && c->subs[i].version <= s->s.version)
 			continue;
 		if (s)
-			drop_sub(g, s);
+			drop_sub(r, g, s);
 		else
 			changed = true;
-		put_sub(g, &c->subs[i]);
+		put_sub(r, g, &c->subs[i]);
 	}
 	map_foreach (g->subs, s, next) {
 		if (is_listed(c, s->s.topic))
 			continue;
-		drop_sub(g, s);
+		drop_sub(r, g, s);
 		changed = true;
 	}
 	return changed;
@@ -283,12 +297,12 @@ static struct group_entry *get_group(struct group_entry **table, struct str name
 	return g;
 }
 
-static void drop_group(struct group_entry **table, struct group_entry *g)
+static void drop_group(struct registry *r, struct group_entry **table, struct group_entry *g)
 {
 	struct sub_entry *s, *next;
 
 	map_foreach (g->subs, s, next)
-		drop_sub(g, s);
+		drop_sub(r, g, s);
 	HASH_DEL(*table, g);
 	mem_free(g->members);
 	mem_free(g->mono_ms);
@@ -343,17 +357,22 @@ static int beat(struct registry *r, struct group_entry **table, struct str group
 	const struct heartbeat_from *from, struct group_entry **out, bool *joined,
 	struct err *e)
 {
-	struct group_entry *g = get_group(table, group);
-	size_t i = find_member(g, from->conn);
+	struct group_entry *g;
 	struct member *m;
+	size_t i;
 	int rc = 0;
 
+	if (from->client_id.n > CLIENT_ID_MAX)
+		return err_set(e, TQ_EINVAL, "a client id of %zu bytes, above %d",
+			from->client_id.n, CLIENT_ID_MAX);
+	g = get_group(table, group);
+	i = find_member(g, from->conn);
 	*joined = i == g->n;
 	if (*joined)
 		rc = add_member(r, g, from->conn, e);
 	if (rc) {
 		if (!g->n)
-			drop_group(table, g);
+			drop_group(r, table, g);
 		return rc;
 	}
 	m = g->members[i];
@@ -386,7 +405,7 @@ static void remove_member(struct registry *r, struct group_entry **table, struct
 	leave_client(r, m->conn);
 	free_member(m);
 	if (!g->n)
-		drop_group(table, g);
+		drop_group(r, table, g);
 	else if (notify)
 		notify_all(r, g);
 }
@@ -405,18 +424,24 @@ int registry_consumer(struct registry *r, const struct heartbeat_from *from,
 {
 	struct group_entry *g;
 	bool joined, changed;
+	size_t bytes = 0;
 	int rc;
 
 	if (c->n_subs > SUBS_PER_GROUP_MAX)
 		return err_set(e, TQ_ELIMIT, "a group has at most %d subscriptions, not %zu",
 			SUBS_PER_GROUP_MAX, c->n_subs);
+	for (size_t i = 0; i < c->n_subs; i++)
+		bytes += sub_bytes(&c->subs[i]);
+	if (bytes > SUBS_BYTES_MAX - r->subs_bytes)
+		return err_set(
+			e, TQ_ELIMIT, "subscriptions take %d bytes at most", SUBS_BYTES_MAX);
 	rc = beat(r, &r->consumers, c->group, from, &g, &joined, e);
 	if (rc)
 		return rc;
 	g->type = c->type;
 	g->model = c->model;
 	g->from_where = c->from_where;
-	changed = replace_subs(g, c);
+	changed = replace_subs(r, g, c);
 	if (!joined && !changed)
 		return 0;
 	g->changed_ms = clock_wall_ms();

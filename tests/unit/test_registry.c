@@ -372,3 +372,30 @@ Test(rebalance, the_tick_forgets_only_what_is_over)
 	cr_assert_not(rebalance_lock(r, g, &q1, b, 50000));
 	rebalance_free(r);
 }
+
+Test(registry, refuses_what_would_fill_the_memory)
+{
+	static char big[2 << 20];
+	struct heartbeat_from from = { CONN(0), { big, sizeof(big) }, STR("x"), 0, 409 };
+	struct heartbeat_consumer c = { .group = STR("g"), .n_subs = 1 };
+	struct subscription s = { .topic = STR("t"), .text = { big, sizeof(big) }, .all = true };
+	struct err e = ERR_INIT;
+	struct box b;
+	char name[32];
+	int rc = 0, n = 0;
+
+	memset(big, 'x', sizeof(big));
+	open_box(&b);
+	c.subs = &s;
+	cr_assert_eq(registry_consumer(b.r, &from, &c, &e), TQ_EINVAL, "a huge client id");
+	from.client_id = STR("c");
+	for (; !rc && n < 1000; n++) {
+		snprintf(name, sizeof(name), "g%d", n);
+		c.group = str_of(name);
+		rc = registry_consumer(b.r, &from, &c, &e);
+	}
+	cr_assert_eq(rc, TQ_ELIMIT, "huge expressions in many groups");
+	registry_conn_closed(b.r, CONN(0));
+	cr_assert_eq(registry_consumer(b.r, &from, &c, &e), 0, "room again when they are gone");
+	close_box(&b);
+}
