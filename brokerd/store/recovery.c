@@ -346,6 +346,8 @@ static int64_t begin_of_scan(const struct store *s, bool aborted, bool have_sync
 	const struct segment *g;
 	struct message m;
 
+	if (!s->log.n) /* somebody took it away; the queues keep their numbering */
+		return off;
 	if (!have_synced) {
 		if (aborted)
 			return begin_by_times(s);
@@ -465,8 +467,8 @@ static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
 	sc->behind = false;
 	sc->ignored = 0;
 	sc->found->records = sc->found->scanned_bytes = sc->found->quarantined = 0;
-	sc->rebuilding = from <= commitlog_min(&s->log);
-	sc->found->rebuilt = sc->rebuilding && s->log.n > 0;
+	sc->rebuilding = s->log.n > 0 && from <= commitlog_min(&s->log);
+	sc->found->rebuilt = sc->rebuilding;
 	(void)((rc = load_queues(s, from, true, e)) || (rc = bury(s, e)));
 	if (rc)
 		return rc;
@@ -498,7 +500,8 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 		return rc;
 	}
 	if (!s->log.n && have_synced)
-		end = s->synced.watermark;
+		end = (s->synced.watermark + s->log.file_bytes - 1) / s->log.file_bytes *
+		      s->log.file_bytes;
 	found->cut_at = end;
 	found->cut_bytes = torn_bytes(s, end);
 	if (sc.ignored)

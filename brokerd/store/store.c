@@ -255,7 +255,9 @@ static int close_clean(struct store *s, struct err *e)
 	if (rc)
 		return rc;
 	index_rest(s);
-	rc = retention_checkpoint(s, true, true, e);
+	if (s->synced.queued != commitlog_appended(&s->log) || !s->synced.has_digest ||
+		s->synced.index.phys != s->index.indexed)
+		rc = retention_checkpoint(s, true, true, e);
 	if (rc)
 		return rc;
 	s->synced.clean = true;
@@ -299,8 +301,12 @@ int store_check_writable(struct store *s, struct err *e)
 {
 	if (UNLIKELY(s->read_only))
 		return err_set(e, TQ_EUNAVAILABLE, "the store is read-only: %s", s->reason);
-	if (UNLIKELY(s->disk_full) && clock_mono_ms() < s->disk_retry_ms)
+	if (LIKELY(!s->disk_full))
+		return 0;
+	if (clock_mono_ms() < s->disk_retry_ms || (s->cq.full && cq_write_out(&s->cq, 64, e))) {
+		s->disk_retry_ms = MAX(s->disk_retry_ms, clock_mono_ms() + DISK_RETRY_MS / 2);
 		return err_set(e, TQ_ENOSPACE, "no space left in '%s'", s->dir);
+	}
 	return 0;
 }
 
@@ -896,7 +902,7 @@ void store_tick(struct store *s, int64_t retention_ms)
 			log_every(5, LOG_ERROR_, "store", "%s", e.msg);
 		note_queues(s);
 		if (s->disk_full && !s->cq.full && s->log.n &&
-			!commitlog_room(&s->log, 64 << 10, &p, &e))
+			!commitlog_room(&s->log, RECORD_MIN, &p, &e))
 			s->disk_full = false;
 	}
 	if (s->o.inline_io && !s->read_only && flush_now(&s->flush, &e))
