@@ -233,6 +233,14 @@ wrong() {
 	[ "${COMPREPLY[*]}" = 'normal fifo delay transaction' ]
 }
 
+@test "completion in fish: completes a line" {
+	command -v fish >/dev/null || skip 'no fish here'
+	run -0 fish --no-config -c "source $ROOT/completions/tdmqctl.fish; complete -C 'tdmqctl topic cr'"
+	[[ $output == create* ]]
+	run -0 fish --no-config -c "source $ROOT/completions/tdmqctl.fish; complete -C 'tdmqctl topic create x --type f'"
+	[ "$output" = fifo ]
+}
+
 @test "manual: the parts that come from the tables" {
 	run -0 tdmqctl __describe commands
 	[[ $output == *'.It Cm topic create Ar topic ...'* ]]
