@@ -141,6 +141,7 @@ static int pick_target(struct request *rq, const struct send *f, struct target *
 
 struct seen {
 	struct str tags;
+	struct str start_deliver; /* ms since 1970, when the client wants it delivered */
 	bool delayed, transaction, rebuild;
 };
 
@@ -169,6 +170,10 @@ static void look(struct str text, struct seen *seen)
 		case 8:
 			if (str_is(p.name, PROP_TRAN_MSG))
 				seen->transaction = str_is(p.value, "true");
+			break;
+		case sizeof(PROP_START_DELIVER) - 1:
+			if (str_is(p.name, PROP_START_DELIVER))
+				seen->start_deliver = p.value;
 			break;
 		default:
 			break;
@@ -219,11 +224,20 @@ static int check_sizes(struct request *rq, struct str body, struct str propertie
 	return 0;
 }
 
+/* What cannot be kept is refused: never delivered otherwise than promised. */
 static int check_kind(struct request *rq, const struct send *f, const struct seen *seen)
 {
+	int64_t at;
+
 	if (seen->transaction || f->sysflag & SYSFLAG_TX_MASK)
 		return err_set(&rq->err, TQ_EMSGILLEGAL,
 			"transactional messages are not supported by this broker");
+	if (seen->start_deliver.n &&
+		!str_to_i64(seen->start_deliver, 0, INT64_MAX, &at, "", NULL) &&
+		at > clock_wall_ms())
+		return err_set(&rq->err, TQ_EMSGILLEGAL,
+			"delivery at a time (__STARTDELIVERTIME) is not supported by this "
+			"broker, delay levels are");
 	return 0;
 }
 
