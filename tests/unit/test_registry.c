@@ -378,7 +378,9 @@ Test(registry, refuses_what_would_fill_the_memory)
 	static char big[2 << 20];
 	struct heartbeat_from from = { CONN(0), { big, sizeof(big) }, STR("x"), 0, 409 };
 	struct heartbeat_consumer c = { .group = STR("g"), .n_subs = 1 };
-	struct subscription s = { .topic = STR("t"), .text = { big, sizeof(big) }, .all = true };
+	struct subscription s = {
+		.topic = STR("t"), .text = { big, sizeof(big) }, .all = true
+	};
 	struct err e = ERR_INIT;
 	struct box b;
 	char name[32];
