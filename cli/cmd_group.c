@@ -310,28 +310,22 @@ static const struct opt delete_opts[] = {
 	OPT_END,
 };
 
-static int collect(struct ctx *cx, const struct delete_args *a, struct strv *names)
+static int collect(struct ctx *cx, const struct delete_args *a, const struct groups *all,
+	struct strv *names)
 {
-	struct groups all;
-	int rc;
-
 	for (size_t i = 0; i < a->names.n; i++)
 		strv_add(names, str_of(a->names.v[i]));
-	if (!a->match) {
-		if (names->n)
-			return 0;
+	if (!a->match && !names->n)
 		return err_set(&cx->err, TQ_EUSAGE, "GROUP or --match is needed");
-	}
-	rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
-	for (size_t i = 0; !rc && i < all.n; i++) {
-		const char *name = all.v[i].name;
+	for (size_t i = 0; a->match && i < all->n; i++) {
+		const char *name = all->v[i].name;
 
 		if (ctx_shows(cx, name) && !names_is_system_group(str_of(name)) &&
 			str_glob(a->match, str_of(ctx_name(cx, name))) &&
 			!strv_has(names, str_of(name)))
 			strv_add(names, str_of(name));
 	}
-	return rc;
+	return 0;
 }
 
 static int impact(struct ctx *cx, const char *name)
@@ -357,19 +351,26 @@ static int delete_topic(struct ctx *cx, const char *prefix, const char *group)
 		cx->admin, arena_fmt(&cx->mem, "%s%s", prefix, group), &cx->err);
 }
 
-static int delete_one(struct ctx *cx, const struct delete_args *a, const char *name)
+static int may_delete(struct ctx *cx, const struct delete_args *a, const char *name)
+{
+	if (a->system || !names_is_system_group(str_of(name)))
+		return 0;
+	return err_set(&cx->err, TQ_EPRECOND,
+		"group '%s' belongs to the server; --system insists", ctx_name(cx, name));
+}
+
+static int delete_one(
+	struct ctx *cx, const struct delete_args *a, const struct groups *all, const char *name)
 {
 	struct group g;
-	int rc = admin_group(cx->admin, name, &cx->mem, &g, &cx->err);
+	int rc;
 
-	if (rc)
+	if (!in_list(all, name)) /* asked once more, for the words and the hint */
+		rc = admin_group(cx->admin, name, &cx->mem, &g, &cx->err);
+	else
+		rc = may_delete(cx, a, name);
+	if (rc || ctx_dry_run(cx, "group/%s would be deleted", ctx_name(cx, name)))
 		return rc;
-	if (!a->system && names_is_system_group(str_of(name)))
-		return err_set(&cx->err, TQ_EPRECOND,
-			"group '%s' belongs to the server; --system insists",
-			ctx_name(cx, name));
-	if (ctx_dry_run(cx, "group/%s would be deleted", ctx_name(cx, name)))
-		return 0;
 	rc = admin_group_delete(cx->admin, name, !a->keep_offsets, &cx->err);
 	if (!rc && a->retry)
 		rc = delete_topic(cx, NAMES_RETRY, name);
@@ -380,13 +381,20 @@ static int delete_one(struct ctx *cx, const struct delete_args *a, const char *n
 	return rc;
 }
 
-static int ask(struct ctx *cx, const struct strv *names)
+#define IMPACT_MAX 20 /* groups looked at one by one before the question */
+
+static int ask(struct ctx *cx, const struct strv *names, const struct groups *all)
 {
 	if (cx->set.dry_run)
 		return 0;
-	for (size_t i = 0; i < names->n; i++)
-		if (impact(cx, names->v[i])) /* whatever it is, deleting it will say */
+	for (size_t i = 0; i < names->n; i++) {
+		if (!in_list(all, names->v[i]))
+			continue;
+		if (names->n > IMPACT_MAX)
+			ctx_note(cx, "group/%s", ctx_name(cx, names->v[i]));
+		else if (impact(cx, names->v[i])) /* whatever it is, deleting it will say */
 			err_clear(&cx->err);
+	}
 	if (names->n == 1)
 		return ctx_confirm(cx, "delete group '%s'?", ctx_name(cx, names->v[0]));
 	return ctx_confirm(cx, "delete %zu groups?", names->n);
@@ -396,20 +404,20 @@ static int delete (struct ctx *cx, const void *args)
 {
 	const struct delete_args *a = args;
 	struct strv names = strv_in(&cx->mem);
+	struct groups all;
 	struct group g;
 	size_t done = 0;
-	int rc = collect(cx, a, &names);
+	int rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
 
-	if (rc || !names.n)
+	if (rc || (rc = collect(cx, a, &all, &names)) || !names.n)
 		return rc;
-	if (names.n == 1)
-		rc = admin_group(cx->admin, names.v[0], &cx->mem, &g, &cx->err);
-	if (!rc)
-		rc = ask(cx, &names);
+	if (names.n == 1 && !in_list(&all, names.v[0])) /* nothing to ask about */
+		return admin_group(cx->admin, names.v[0], &cx->mem, &g, &cx->err);
+	rc = ask(cx, &names, &all);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < names.n; i++) {
-		if (!delete_one(cx, a, names.v[i]))
+		if (!delete_one(cx, a, &all, names.v[i]))
 			done++;
 		else
 			ctx_failed(cx, "group/%s", ctx_name(cx, names.v[i]));
@@ -471,6 +479,7 @@ static cJSON *sum_json(struct ctx *cx, const char *group, const char *topic,
 		oldest = MAX(oldest, behind_ms(&lag->v[i], &one));
 		known &= one;
 	}
+	view_add_text(o, "namespace", ctx_namespace_of(cx, group));
 	view_add_text(o, "group", ctx_name(cx, group));
 	view_add_text(o, "topic", topic ? ctx_name(cx, topic) : NULL);
 	json_add_i64(o, "queues", queues);
@@ -508,7 +517,7 @@ static int lag_of_one(struct ctx *cx, const struct lag_args *a)
 	else
 		for (size_t i = 0; i < lag.n; i++)
 			cJSON_AddItemToArray(items, queue_json(cx, &lag.v[i]));
-	return ctx_list(cx, a->by == BY_TOPIC ? &view_lag_group : &view_lag, items);
+	return ctx_list(cx, a->by == BY_TOPIC ? view_lags(cx) : &view_lag, items);
 }
 
 static int lag_of_all(struct ctx *cx, const struct lag_args *a)
@@ -532,7 +541,7 @@ static int lag_of_all(struct ctx *cx, const struct lag_args *a)
 				items, sum_json(cx, all.v[i].name, a->topic, &lag, 0, lag.n));
 	}
 	if (!rc)
-		return ctx_list(cx, &view_lag_group, items);
+		return ctx_list(cx, view_lags(cx), items);
 	cJSON_Delete(items);
 	return rc;
 }

@@ -441,21 +441,15 @@ static const struct opt delete_opts[] = {
 	OPT_END,
 };
 
-static int collect(struct ctx *cx, const struct delete_args *a, struct strv *names)
+static int collect(struct ctx *cx, const struct delete_args *a, const struct topics *all,
+	struct strv *names)
 {
-	struct topics all;
-	int rc;
-
 	for (size_t i = 0; i < a->names.n; i++)
 		strv_add(names, str_of(a->names.v[i]));
-	if (!a->match) {
-		if (names->n)
-			return 0;
+	if (!a->match && !names->n)
 		return err_set(&cx->err, TQ_EUSAGE, "TOPIC or --match is needed");
-	}
-	rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err);
-	for (size_t i = 0; !rc && i < all.n; i++) {
-		const char *name = all.v[i].t.name;
+	for (size_t i = 0; a->match && i < all->n; i++) {
+		const char *name = all->v[i].t.name;
 
 		if (ctx_shows(cx, name) && !names_is_retry(str_of(name)) &&
 			!names_is_dlq(str_of(name)) && !names_is_system_topic(str_of(name)) &&
@@ -463,7 +457,7 @@ static int collect(struct ctx *cx, const struct delete_args *a, struct strv *nam
 			!strv_has(names, str_of(name)))
 			strv_add(names, str_of(name));
 	}
-	return rc;
+	return 0;
 }
 
 /* One line for people: what goes with the topic. */
@@ -498,30 +492,39 @@ static int may_delete(struct ctx *cx, const struct delete_args *a, const char *n
 		"topic '%s' belongs to the server; --system insists", ctx_name(cx, name));
 }
 
-static int delete_one(struct ctx *cx, const struct delete_args *a, const char *name)
+static int delete_one(
+	struct ctx *cx, const struct delete_args *a, const struct topics *all, const char *name)
 {
 	struct topic_info t;
 	int rc;
 
-	if ((rc = admin_topic(cx->admin, name, &cx->mem, &t, &cx->err)) ||
-		(rc = may_delete(cx, a, name)))
+	if (!in_list(all, name)) /* asked once more, for the words and the hint */
+		rc = admin_topic(cx->admin, name, &cx->mem, &t, &cx->err);
+	else
+		rc = may_delete(cx, a, name);
+	if (rc || ctx_dry_run(cx, "topic/%s would be deleted", ctx_name(cx, name)))
 		return rc;
-	if (ctx_dry_run(cx, "topic/%s would be deleted", ctx_name(cx, name)))
-		return 0;
 	rc = admin_topic_delete(cx->admin, name, &cx->err);
 	if (!rc)
 		ctx_done(cx, "topic/%s deleted", ctx_name(cx, name));
 	return rc;
 }
 
-/* Looks at all of them before asking once. */
-static int ask(struct ctx *cx, const struct strv *names)
+#define IMPACT_MAX 20 /* topics looked at one by one before the question */
+
+/* Looks at them before asking once. */
+static int ask(struct ctx *cx, const struct strv *names, const struct topics *all)
 {
 	if (cx->set.dry_run)
 		return 0;
-	for (size_t i = 0; i < names->n; i++)
-		if (impact(cx, names->v[i])) /* whatever it is, deleting it will say */
+	for (size_t i = 0; i < names->n; i++) {
+		if (!in_list(all, names->v[i]))
+			continue;
+		if (names->n > IMPACT_MAX)
+			ctx_note(cx, "topic/%s", ctx_name(cx, names->v[i]));
+		else if (impact(cx, names->v[i])) /* whatever it is, deleting it will say */
 			err_clear(&cx->err);
+	}
 	if (names->n == 1)
 		return ctx_confirm(cx, "delete topic '%s' and all its messages?",
 			ctx_name(cx, names->v[0]));
@@ -533,19 +536,19 @@ static int delete (struct ctx *cx, const void *args)
 	const struct delete_args *a = args;
 	struct strv names = strv_in(&cx->mem);
 	struct topic_info t;
+	struct topics all;
 	size_t done = 0;
-	int rc = collect(cx, a, &names);
+	int rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err);
 
-	if (rc || !names.n)
+	if (rc || (rc = collect(cx, a, &all, &names)) || !names.n)
 		return rc;
-	if (names.n == 1) /* nothing to ask about what is not there */
-		rc = admin_topic(cx->admin, names.v[0], &cx->mem, &t, &cx->err);
-	if (!rc)
-		rc = ask(cx, &names);
+	if (names.n == 1 && !in_list(&all, names.v[0])) /* nothing to ask about */
+		return admin_topic(cx->admin, names.v[0], &cx->mem, &t, &cx->err);
+	rc = ask(cx, &names, &all);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < names.n; i++) {
-		if (!delete_one(cx, a, names.v[i]))
+		if (!delete_one(cx, a, &all, names.v[i]))
 			done++;
 		else
 			ctx_failed(cx, "topic/%s", ctx_name(cx, names.v[i]));

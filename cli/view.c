@@ -122,6 +122,7 @@ static const struct col lag_cols[] = {
 };
 
 static const struct col lag_group_cols[] = {
+	{ "namespace", "namespace" },
 	{ "group", "group" },
 	{ "topic", "topic" },
 	{ "queues", "queues", COL_NUMBER },
@@ -166,6 +167,7 @@ const struct view view_offset = { "Offset", "topic", offset_cols };
 /* The same without their first column, the namespace. */
 static const struct view topics_here = { "Topic", "metadata.name", topic_cols + 1 };
 static const struct view groups_here = { "Group", "metadata.name", group_cols + 1 };
+static const struct view lags_here = { "GroupLag", "group", lag_group_cols + 1 };
 
 const struct view *const views[] = { &view_namespace, &view_topic, &view_group, &view_cluster,
 	&view_broker, &view_stat, &view_queue_stat, &view_route, &view_lag, &view_lag_group,
@@ -179,6 +181,11 @@ const struct view *view_topics(const struct ctx *cx)
 const struct view *view_groups(const struct ctx *cx)
 {
 	return cx->set.all_namespaces ? &view_group : &groups_here;
+}
+
+const struct view *view_lags(const struct ctx *cx)
+{
+	return cx->set.all_namespaces ? &view_lag_group : &lags_here;
 }
 
 void view_add_int(cJSON *o, const char *key, int64_t v, bool known)

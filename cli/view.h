@@ -23,6 +23,7 @@ void view_add_text(cJSON *o, const char *key, const char *s);
 /* Lists show the namespace only with --all-namespaces; the page of one object always does. */
 const struct view *view_topics(const struct ctx *cx);
 const struct view *view_groups(const struct ctx *cx);
+const struct view *view_lags(const struct ctx *cx); /* a row a group, or a group and topic */
 extern const struct view view_topic, view_group, view_namespace;
 extern const struct view view_cluster, view_broker, view_stat;
 extern const struct view view_queue_stat, view_route, view_lag, view_lag_group, view_member,
