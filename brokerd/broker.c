@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The broker is made from the bottom up and taken apart from the top down. Nothing listens before
- * everything answers. At the end what clients wait for is settled while everything is still there:
+ * The broker is made from the bottom up and taken apart from the top down. The store comes first,
+ * since it locks the directory. Nothing is answered before everything is there. At the end what clients wait for is settled while everything is still there:
  * the log is synced and what waited for that is answered, pulls are answered empty, the metadata's
  * last transaction runs. Then connections close, and the store last: what is lent to sockets is
  * part of its files.
@@ -200,11 +200,11 @@ static int start_services(struct broker *b, struct err *e)
 static int bind_broker(struct broker *b, struct err *e)
 {
 	const struct config *cfg = b->cfg;
-	const char *told =
-		cfg->advertised_address[0] ? cfg->advertised_address : cfg->listen_address;
+	bool other = cfg->advertised_address[0];
 	int rc, port;
 
-	rc = host_parse(str_of(told), &b->host, e);
+	rc = config_address(other ? "advertised-address" : "listen-address",
+		other ? cfg->advertised_address : cfg->listen_address, &b->host, e);
 	if (!rc)
 		rc = server_listen(
 			b->server, cfg->listen_address, (int)cfg->broker_port, &port, e);
@@ -246,8 +246,8 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 	b->stats = stats_new();
 	b->dispatch = dispatch_new();
 	(void)((rc = fsio_mkdirs(cfg->data, 0750, e)) || (rc = server_new(b, &b->server, e)) ||
-		(rc = bind_broker(b, e)) || (rc = start_metadata(b, e)) ||
-		(rc = start_store(b, e)) || (rc = start_services(b, e)) ||
+		(rc = bind_broker(b, e)) || (rc = start_store(b, e)) ||
+		(rc = start_metadata(b, e)) || (rc = start_services(b, e)) ||
 		(rc = bind_others(b, e)));
 	if (rc)
 		broker_stop(b, &ignored);

@@ -6,7 +6,7 @@
  *
  *	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
  *
- * Order of making: server (loop), metadb, catalog, offsets, registry, rebalance, store, hold,
+ * Order of making: server (loop), store, metadb, catalog, offsets, registry, rebalance, hold,
  * schedule, listeners; the end goes the other way.
  */
 #ifndef TDMQ_BROKER_H

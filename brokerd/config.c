@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "brokerd/config.h"
 
+#include <arpa/inet.h>
+
 #include "brokerd/store/store.h"
 #include "log.h"
-#include "message.h"
 #include "names.h"
 
 const char *const config_flush_names[] = {
@@ -67,6 +68,18 @@ static int settle_dev(struct conf *c, struct err *e)
 	return rc;
 }
 
+int config_address(const char *key, const char *text, struct host *out, struct err *e)
+{
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, text, out->ip) == 1)
+		return 0;
+	out->v6 = inet_pton(AF_INET6, text, out->ip) == 1;
+	if (out->v6)
+		return 0;
+	return err_set(e, TQ_EINVAL, "%s '%s' is no literal address such as 127.0.0.1 or ::1",
+		key, text);
+}
+
 static bool is_loopback(const struct host *h)
 {
 	static const uint8_t v6[16] = { [15] = 1 };
@@ -86,9 +99,9 @@ static int check_addresses(const struct config *cfg, struct err *e)
 	struct host listen, advertised;
 	int rc;
 
-	rc = host_parse(str_of(cfg->listen_address), &listen, e);
+	rc = config_address("listen-address", cfg->listen_address, &listen, e);
 	if (rc)
-		return err_wrap(e, "listen-address '%s'", cfg->listen_address);
+		return rc;
 	if (!is_loopback(&listen) && !cfg->insecure_listen_without_authentication) {
 		err_set(e, TQ_EPRECOND, "listen-address '%s' can be reached by other machines",
 			cfg->listen_address);
@@ -103,8 +116,7 @@ static int check_addresses(const struct config *cfg, struct err *e)
 			cfg->listen_address);
 		return err_hint(e, "say with --advertised-address how they reach this machine");
 	}
-	rc = host_parse(str_of(cfg->advertised_address), &advertised, e);
-	return rc ? err_wrap(e, "advertised-address '%s'", cfg->advertised_address) : 0;
+	return config_address("advertised-address", cfg->advertised_address, &advertised, e);
 }
 
 static int check_names(const struct config *cfg, struct err *e)

@@ -13,6 +13,7 @@
 #define TDMQ_CONFIG_H
 
 #include "conf.h"
+#include "message.h"
 
 struct config {
 #define TEXT(member, ...) CONF_TEXT_MEMBER(member)
@@ -29,5 +30,8 @@ extern const char *const config_flush_names[]; /* in the order of enum store_flu
 
 /* After loading: what dev changes where nobody said otherwise, then the rules between settings. */
 int config_settle(struct conf *c, struct config *cfg, struct err *e) MUST_USE;
+
+/* A literal address of either family, without port: "127.0.0.1", "::1". */
+int config_address(const char *key, const char *text, struct host *out, struct err *e) MUST_USE;
 
 #endif

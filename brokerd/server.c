@@ -246,9 +246,9 @@ static int address_parse(
 	struct host h;
 	int rc;
 
-	rc = host_parse(str_of(address), &h, e);
+	rc = config_address("listen-address", address, &h, e);
 	if (rc)
-		return err_wrap(e, "listen-address '%s'", address);
+		return rc;
 	memset(sa, 0, sizeof(*sa));
 	if (h.v6) {
 		struct sockaddr_in6 *in = (struct sockaddr_in6 *)sa;
