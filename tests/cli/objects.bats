@@ -307,3 +307,15 @@ csv() {
 	[[ $stderr == *'AccessKey=**** Signature=****'* ]]
 	[[ $stderr != *rocketmq2* && $stderr != *12345678* ]]
 }
+
+@test "a server that does not answer: exit 8 in time, and a warning about changes" {
+	kill -STOP "$(cat "$BATS_FILE_TMPDIR/pid")"
+	start=$SECONDS
+	run --separate-stderr tdmqctl topic list --timeout 300ms
+	kill -CONT "$(cat "$BATS_FILE_TMPDIR/pid")"
+	[ "$status" = 8 ]
+	[ $((SECONDS - start)) -le 3 ]
+	[[ $stderr == *'within 300 ms'* ]]
+	[[ $stderr == *'may have happened'* ]]
+	run -0 tdmqctl topic list
+}
