@@ -164,6 +164,14 @@ static inline char *kit_bodies(struct store *s, const char *topic, int queue, in
 	return buf_take(&out, &n);
 }
 
+static inline void kit_expect(struct store *s, const char *topic, int queue, const char *bodies)
+{
+	char *got = kit_bodies(s, topic, queue, 0);
+
+	cr_expect_str_eq(got, bodies);
+	mem_free(got);
+}
+
 static inline char *kit_path(const char *dir, const char *name)
 {
 	return mem_fmt("%s/%s", dir, name);
@@ -199,6 +207,23 @@ static inline bool kit_exists(const char *dir, const char *name)
 
 	mem_free(path);
 	return there;
+}
+
+static inline void kit_touch(const char *dir, const char *name)
+{
+	char *path = kit_path(dir, name);
+
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	mem_free(path);
+}
+
+static inline void kit_remove(const char *dir, const char *name)
+{
+	char *path = kit_path(dir, name);
+
+	kit_remove_tree(path);
+	unlink(path);
+	mem_free(path);
 }
 
 #endif
