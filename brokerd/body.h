@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * body: what the JSON bodies of several requests have in common. Texts taken from a document are
- * copied into the request's arena.
+ * body: what the JSON bodies of several requests have in common. Texts taken from a document
+ * are copied into the request's arena.
  */
 #ifndef TDMQ_BODY_H
 #define TDMQ_BODY_H
@@ -12,7 +12,10 @@
 #include "brokerd/catalog.h"
 #include "json.h"
 
-/* The request's body as an object; TQ_EINVAL "no body" without one. Give it back with cJSON_Delete. */
+/*
+ * The request's body as an object; TQ_EINVAL "no body" without one. Give it back with
+ * cJSON_Delete.
+ */
 int body_parse(struct request *rq, cJSON **out);
 /* A topic or group name from a body: canonical (names.h), the arena's; STR_NONE for NULL. */
 struct str body_name(struct request *rq, const char *wire);

@@ -5,294 +5,25 @@
  *	catalog_put_topic ── check, copy ──▶ struct change ──▶ meta thread: statements
  *	     done() ◀── tables change ◀── commit
  *
- * The tables change when the commit is through, in order of the calls, so they are what the disk
- * says. Two exceptions, both for clients that cannot wait: what catalog_ensure_* makes is there at once, and
- * a namespace that is only on its way has an entry already (`there` false, so that nobody sees
- * it) which counts against the limit and keeps the changes that need it (`pending`).
+ * The tables change when the commit is through, in order of the calls, so they are what the
+ * disk says. Two exceptions, both for clients that cannot wait: what catalog_ensure_* makes is
+ * there at once, and a namespace that is only on its way has an entry already (`there` false,
+ * so that nobody sees it) which counts against the limit and keeps the changes that need it
+ * (`pending`).
  *
  * A change carries copies only: the meta thread never looks at the tables.
  *
- * System topics and groups are made anew at each start and are not stored. Retry and dead letter
- * topics belong to their groups: they count for no limit and no namespace.
+ * System topics and groups are made anew at each start and are not stored. Retry and dead
+ * letter topics belong to their groups: they count for no limit and no namespace.
  */
-#include "catalog.h"
-
-#include <openssl/rand.h>
+#include "brokerd/catalog_impl.h"
 
 #include "clock.h"
 #include "log.h"
-#include "map.h"
-#include "names.h"
 
 #define QUEUES_MAX 1024 /* of one topic, as imported tables may say */
 #define KV_MAX 10000 /* texts in all */
 #define KV_VALUE_MAX 16384 /* bytes of one */
-
-struct ns_entry {
-	struct namespace n; /* name and remark owned */
-	bool there; /* durable; else only on its way */
-	int pending; /* changes in flight that are to make it, or need it */
-	UT_hash_handle hh;
-};
-
-struct topic_entry {
-	struct topic t; /* name and remark owned */
-	UT_hash_handle hh;
-};
-
-struct group_entry {
-	struct group g; /* name and remark owned */
-	UT_hash_handle hh;
-};
-
-struct kv_entry {
-	char *id; /* owned: space, NUL, key */
-	size_t space_n, id_n;
-	char *value; /* owned */
-	size_t value_n;
-	UT_hash_handle hh;
-};
-
-struct catalog {
-	struct metadb *db; /* borrowed */
-	struct catalog_opts opts; /* names owned */
-	char *reply_topic;
-	char cluster_id[32];
-	struct ns_entry *namespaces;
-	struct topic_entry *topics;
-	struct group_entry *groups;
-	struct kv_entry *kvs;
-	struct data_version topics_dv, groups_dv;
-	int n_namespaces; /* with those on their way */
-	int n_topics, n_groups; /* that count for the limits */
-	int pending_topics, pending_groups; /* new ones on their way */
-};
-
-/* ---- names that are there by themselves ---- */
-
-static const struct system_topic {
-	const char *name;
-	int queues, perm;
-} system_topics[] = {
-	{ "SELF_TEST_TOPIC", 1, PERM_RW },
-	{ "BenchmarkTest", 1024, PERM_RW },
-	{ "OFFSET_MOVED_EVENT", 1, PERM_RW },
-	{ "SCHEDULE_TOPIC_XXXX", 18, PERM_RW },
-};
-
-static const char *const system_groups[] = {
-	"TOOLS_CONSUMER",
-	"FILTERSRV_CONSUMER",
-	"SELF_TEST_C_GROUP",
-	"CID_ONS-HTTP-PROXY",
-	"CID_ONSAPI_PULL",
-	"CID_ONSAPI_PERMISSION",
-	"CID_ONSAPI_OWNER",
-};
-
-#define TEMPLATE_TOPIC "TBW102"
-#define TRACE_TOPIC "RMQ_SYS_TRACE_TOPIC"
-#define CLUSTER_TOPIC_QUEUES 16
-
-bool catalog_is_system_topic(const struct catalog *c, struct str wire)
-{
-	return names_is_system_topic(wire) || str_is(wire, c->opts.cluster) ||
-	       str_is(wire, c->opts.broker) || str_is(wire, c->reply_topic);
-}
-
-static bool topic_counts(const struct catalog *c, struct str wire)
-{
-	return !names_is_retry(wire) && !names_is_dlq(wire) &&
-	       !catalog_is_system_topic(c, wire);
-}
-
-/* ---- tables ---- */
-
-static struct topic_entry *find_topic(const struct catalog *c, struct str wire)
-{
-	struct topic_entry *t;
-
-	HASH_FIND(hh, c->topics, wire.p, wire.n, t);
-	return t;
-}
-
-static struct group_entry *find_group(const struct catalog *c, struct str wire)
-{
-	struct group_entry *g;
-
-	HASH_FIND(hh, c->groups, wire.p, wire.n, g);
-	return g;
-}
-
-static struct ns_entry *find_ns(const struct catalog *c, struct str name)
-{
-	struct ns_entry *n;
-
-	HASH_FIND(hh, c->namespaces, name.p, name.n, n);
-	return n;
-}
-
-const struct topic *catalog_topic(const struct catalog *c, struct str wire)
-{
-	const struct topic_entry *t = find_topic(c, wire);
-
-	return t ? &t->t : NULL;
-}
-
-const struct group *catalog_group(const struct catalog *c, struct str wire)
-{
-	const struct group_entry *g = find_group(c, wire);
-
-	return g ? &g->g : NULL;
-}
-
-const struct namespace *catalog_namespace(const struct catalog *c, struct str name)
-{
-	const struct ns_entry *n = find_ns(c, name);
-
-	return n && n->there ? &n->n : NULL;
-}
-
-/* The namespace entry a counted name belongs to; made, not yet there, if need be. */
-static struct ns_entry *ns_named(struct catalog *c, struct str ns)
-{
-	struct ns_entry *n = find_ns(c, ns);
-
-	if (n)
-		return n;
-	n = mem_alloc(sizeof(*n));
-	n->n.name = mem_strn(ns.p, ns.n);
-	n->n.remark = mem_str("");
-	HASH_ADD_KEYPTR(hh, c->namespaces, n->n.name, ns.n, n);
-	c->n_namespaces++;
-	return n;
-}
-
-/* The entry of the namespace a wire name is in. */
-static struct ns_entry *ns_of(struct catalog *c, struct str wire)
-{
-	struct str ns, name;
-
-	names_split(wire, &ns, &name);
-	return ns_named(c, ns);
-}
-
-static void drop_ns(struct catalog *c, struct ns_entry *n)
-{
-	HASH_DEL(c->namespaces, n);
-	c->n_namespaces--;
-	mem_free((char *)n->n.name);
-	mem_free((char *)n->n.remark);
-	mem_free(n);
-}
-
-static void set_ns(struct catalog *c, const struct namespace *from)
-{
-	struct ns_entry *n = ns_named(c, str_of(from->name));
-	struct namespace old = n->n;
-
-	n->n = *from;
-	n->n.name = old.name;
-	n->n.remark = mem_str(from->remark);
-	n->n.topics = old.topics;
-	n->n.groups = old.groups;
-	n->there = true;
-	mem_free((char *)old.remark);
-}
-
-/* A copy; no remark is NULL, so that it is left out of JSON. */
-static char *remark_of(const char *remark)
-{
-	return remark && *remark ? mem_str(remark) : NULL;
-}
-
-static const struct topic *set_topic(struct catalog *c, const struct topic *from)
-{
-	struct str wire = str_of(from->name);
-	struct topic_entry *t = find_topic(c, wire);
-	char *remark = remark_of(from->remark);
-
-	if (!t) {
-		t = mem_alloc(sizeof(*t));
-		t->t.name = mem_strn(wire.p, wire.n);
-		HASH_ADD_KEYPTR(hh, c->topics, t->t.name, wire.n, t);
-		if (topic_counts(c, wire)) {
-			c->n_topics++;
-			ns_of(c, wire)->n.topics++;
-		}
-	}
-	mem_free((char *)t->t.remark);
-	wire.p = t->t.name;
-	t->t = *from;
-	t->t.name = wire.p;
-	t->t.remark = remark;
-	return &t->t;
-}
-
-static const struct group *set_group(struct catalog *c, const struct group *from)
-{
-	struct str wire = str_of(from->name);
-	struct group_entry *g = find_group(c, wire);
-	char *remark = remark_of(from->remark);
-
-	if (!g) {
-		g = mem_alloc(sizeof(*g));
-		g->g.name = mem_strn(wire.p, wire.n);
-		HASH_ADD_KEYPTR(hh, c->groups, g->g.name, wire.n, g);
-		if (!names_is_system_group(wire)) {
-			c->n_groups++;
-			ns_of(c, wire)->n.groups++;
-		}
-	}
-	mem_free((char *)g->g.remark);
-	wire.p = g->g.name;
-	g->g = *from;
-	g->g.name = wire.p;
-	g->g.remark = remark;
-	return &g->g;
-}
-
-static void free_topic(struct topic_entry *t)
-{
-	mem_free((char *)t->t.name);
-	mem_free((char *)t->t.remark);
-	mem_free(t);
-}
-
-static void free_group(struct group_entry *g)
-{
-	mem_free((char *)g->g.name);
-	mem_free((char *)g->g.remark);
-	mem_free(g);
-}
-
-static void drop_topic(struct catalog *c, struct str wire)
-{
-	struct topic_entry *t = find_topic(c, wire);
-
-	if (!t)
-		return;
-	if (topic_counts(c, wire)) {
-		c->n_topics--;
-		ns_of(c, wire)->n.topics--;
-	}
-	HASH_DEL(c->topics, t);
-	free_topic(t);
-}
-
-static void drop_group(struct catalog *c, struct str wire)
-{
-	struct group_entry *g = find_group(c, wire);
-
-	if (!g)
-		return;
-	if (!names_is_system_group(wire)) {
-		c->n_groups--;
-		ns_of(c, wire)->n.groups--;
-	}
-	HASH_DEL(c->groups, g);
-	free_group(g);
-}
 
 /* ---- changes ---- */
 
@@ -418,8 +149,6 @@ static int write_change(struct meta *m, void *arg, struct err *e)
 	return rc || !ch->has_ns ? rc : write_ns(m, ch, STMT_NAMESPACE_ADD, e);
 }
 
-static void kv_set(struct catalog *c, struct str space, struct str key, struct str value);
-
 static void apply(struct change *ch)
 {
 	struct catalog *c = ch->c;
@@ -427,37 +156,38 @@ static void apply(struct change *ch)
 	switch (ch->kind) {
 	case CHANGE_TOPIC:
 		if (ch->remove)
-			drop_topic(c, str_of(ch->t.name));
+			catalog_drop_topic(c, str_of(ch->t.name));
 		else if (!ch->applied)
-			set_topic(c, &ch->t);
+			catalog_set_topic(c, &ch->t);
 		break;
 	case CHANGE_GROUP:
 		if (ch->remove)
-			drop_group(c, str_of(ch->g.name));
+			catalog_drop_group(c, str_of(ch->g.name));
 		else if (!ch->applied)
-			set_group(c, &ch->g);
+			catalog_set_group(c, &ch->g);
 		break;
 	case CHANGE_NAMESPACE:
-		ns_named(c, str_of(ch->ns.name))->there = false; /* release_ns() drops it */
+		catalog_ns_named(c, str_of(ch->ns.name))->there =
+			false; /* release_ns() drops it */
 		if (!ch->remove)
-			set_ns(c, &ch->ns);
+			catalog_set_ns(c, &ch->ns);
 		return;
 	case CHANGE_KV:
-		kv_set(c, ch->space, ch->key, ch->remove ? STR_NONE : ch->value);
+		catalog_kv_set(c, ch->space, ch->key, ch->remove ? STR_NONE : ch->value);
 		return;
 	}
-	if (ch->has_ns && !find_ns(c, str_of(ch->ns.name))->there)
-		set_ns(c, &ch->ns);
+	if (ch->has_ns && !catalog_find_ns(c, str_of(ch->ns.name))->there)
+		catalog_set_ns(c, &ch->ns);
 }
 
 /* A change that needed its namespace entry is through. */
 static void release_ns(struct change *ch)
 {
-	struct ns_entry *n = find_ns(ch->c, str_of(ch->ns.name));
+	struct ns_entry *n = catalog_find_ns(ch->c, str_of(ch->ns.name));
 
 	n->pending--;
 	if (!n->there && !n->pending && !n->n.topics && !n->n.groups)
-		drop_ns(ch->c, n);
+		catalog_drop_ns(ch->c, n);
 }
 
 /* On the loop. */
@@ -506,7 +236,7 @@ static int check_ns(const struct catalog *c, struct str wire, struct err *e)
 	if (!name.n)
 		return err_set(e, TQ_EINVAL, "no name behind the namespace in '" STR_FMT "'",
 			STR_ARG(wire));
-	if (find_ns(c, ns))
+	if (catalog_find_ns(c, ns))
 		return 0;
 	rc = names_check_namespace(ns, e);
 	if (rc)
@@ -520,7 +250,7 @@ static int check_new_topic(const struct catalog *c, struct str wire, struct err 
 {
 	int rc = names_check_wire_topic(wire, e);
 
-	if (rc || !topic_counts(c, wire))
+	if (rc || !catalog_topic_counts(c, wire))
 		return rc;
 	rc = check_ns(c, wire, e);
 	if (!rc && c->opts.max_topics && c->n_topics + c->pending_topics >= c->opts.max_topics)
@@ -579,7 +309,7 @@ static int check_how(enum catalog_how how, bool exists, const char *what, const 
 /* The change needs the namespace of a counted name. */
 static void need_ns(struct change *ch, struct str wire)
 {
-	struct ns_entry *n = ns_of(ch->c, wire);
+	struct ns_entry *n = catalog_ns_of(ch->c, wire);
 
 	n->pending++;
 	ch->has_ns = true;
@@ -600,7 +330,7 @@ static struct change *topic_change(
 	ch->t = copy_topic(&ch->mem, t);
 	if (!ch->t.created_ms)
 		ch->t.created_ms = old ? old->created_ms : clock_wall_ms();
-	if (topic_counts(c, str_of(t->name)))
+	if (catalog_topic_counts(c, str_of(t->name)))
 		need_ns(ch, str_of(t->name));
 	bump(ch, &c->topics_dv);
 	return ch;
@@ -638,7 +368,7 @@ int catalog_put_topic(struct catalog *c, const struct topic *t, enum catalog_how
 	catalog_done done, void *arg, struct err *e)
 {
 	struct str wire = str_of(t->name);
-	bool exists = find_topic(c, wire);
+	bool exists = catalog_find_topic(c, wire);
 	struct change *ch;
 	int rc;
 
@@ -647,7 +377,7 @@ int catalog_put_topic(struct catalog *c, const struct topic *t, enum catalog_how
 	if (rc)
 		return rc;
 	ch = topic_change(c, t, done, arg);
-	ch->fresh = !exists && topic_counts(c, wire);
+	ch->fresh = !exists && catalog_topic_counts(c, wire);
 	c->pending_topics += ch->fresh;
 	submit(ch);
 	return 0;
@@ -667,7 +397,7 @@ int catalog_put_group(struct catalog *c, const struct group *g, enum catalog_how
 	catalog_done done, void *arg, struct err *e)
 {
 	struct str wire = str_of(g->name);
-	bool exists = find_group(c, wire);
+	bool exists = catalog_find_group(c, wire);
 	struct change *ch;
 	int rc;
 
@@ -685,7 +415,7 @@ int catalog_put_group(struct catalog *c, const struct group *g, enum catalog_how
 static int check_put_namespace(
 	const struct catalog *c, const struct namespace *n, enum catalog_how how, struct err *e)
 {
-	const struct ns_entry *old = find_ns(c, str_of(n->name));
+	const struct ns_entry *old = catalog_find_ns(c, str_of(n->name));
 	int rc;
 
 	(void)((rc = names_check_namespace(str_of(n->name), e)) ||
@@ -708,7 +438,7 @@ int catalog_put_namespace(struct catalog *c, const struct namespace *n, enum cat
 
 	if (rc)
 		return rc;
-	entry = ns_named(c, str_of(n->name));
+	entry = catalog_ns_named(c, str_of(n->name));
 	entry->pending++;
 	ch = change_new(c, CHANGE_NAMESPACE, done, arg);
 	ch->ns = *n;
@@ -755,7 +485,7 @@ int catalog_delete_group(
 int catalog_delete_namespace(
 	struct catalog *c, struct str name, catalog_done done, void *arg, struct err *e)
 {
-	struct ns_entry *n = find_ns(c, name);
+	struct ns_entry *n = catalog_find_ns(c, name);
 	struct change *ch;
 
 	if (!n || !n->there)
@@ -782,7 +512,7 @@ int catalog_delete_namespace(
 static const struct topic *add_topic(struct catalog *c, const struct topic *t)
 {
 	struct change *ch = topic_change(c, t, NULL, NULL);
-	const struct topic *made = set_topic(c, &ch->t);
+	const struct topic *made = catalog_set_topic(c, &ch->t);
 
 	ch->applied = true;
 	submit(ch);
@@ -792,21 +522,11 @@ static const struct topic *add_topic(struct catalog *c, const struct topic *t)
 static const struct group *add_group(struct catalog *c, const struct group *g)
 {
 	struct change *ch = group_change(c, g, NULL, NULL);
-	const struct group *made = set_group(c, &ch->g);
+	const struct group *made = catalog_set_group(c, &ch->g);
 
 	ch->applied = true;
 	submit(ch);
 	return made;
-}
-
-static struct topic plain_topic(const char *name, int queues, int perm)
-{
-	struct topic t = topic_defaults();
-
-	t.name = name;
-	t.read_queues = t.write_queues = queues;
-	t.perm = perm;
-	return t;
 }
 
 static int no_topic(struct str wire, struct err *e)
@@ -832,7 +552,7 @@ int catalog_ensure_topic(struct catalog *c, struct str wire, struct str template
 	if (rc)
 		return rc;
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(wire));
-	t = plain_topic(
+	t = catalog_plain_topic(
 		name, MAX(0, MIN(queues, like->write_queues)), like->perm & ~PERM_INHERIT);
 	t.multi_tag = like->multi_tag;
 	*out = add_topic(c, &t);
@@ -881,7 +601,7 @@ static int ensure_of_group(struct catalog *c, const char *prefix, struct str gro
 	rc = names_check_wire_topic(str_of(name), e);
 	if (rc)
 		return rc;
-	t = plain_topic(name, queues, PERM_RW);
+	t = catalog_plain_topic(name, queues, PERM_RW);
 	*out = add_topic(c, &t);
 	return 0;
 }
@@ -912,179 +632,12 @@ int catalog_ensure_system_topic(
 	if (!catalog_is_system_topic(c, wire) || wire.n > WIRE_TOPIC_MAX)
 		return no_topic(wire, e);
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(wire));
-	t = plain_topic(name, queues, PERM_RW);
-	*out = set_topic(c, &t); /* made again at each start that needs it */
+	t = catalog_plain_topic(name, queues, PERM_RW);
+	*out = catalog_set_topic(c, &t); /* made again at each start that needs it */
 	return 0;
 }
 
-/* ---- lists ---- */
-
-static int by_topic(const void *a, const void *b)
-{
-	return strcmp((*(const struct topic *const *)a)->name,
-		(*(const struct topic *const *)b)->name);
-}
-
-static int by_group(const void *a, const void *b)
-{
-	return strcmp((*(const struct group *const *)a)->name,
-		(*(const struct group *const *)b)->name);
-}
-
-static int by_namespace(const void *a, const void *b)
-{
-	return strcmp((*(const struct namespace *const *)a)->name,
-		(*(const struct namespace *const *)b)->name);
-}
-
-size_t catalog_topics(const struct catalog *c, struct arena *a, const struct topic ***out)
-{
-	struct topic_entry *t, *tmp;
-	size_t n = 0;
-
-	*out = arena_alloc(a, HASH_COUNT(c->topics) * sizeof(**out));
-	map_foreach (c->topics, t, tmp)
-		(*out)[n++] = &t->t;
-	qsort(*out, n, sizeof(**out), by_topic);
-	return n;
-}
-
-size_t catalog_groups(const struct catalog *c, struct arena *a, const struct group ***out)
-{
-	struct group_entry *g, *tmp;
-	size_t n = 0;
-
-	*out = arena_alloc(a, HASH_COUNT(c->groups) * sizeof(**out));
-	map_foreach (c->groups, g, tmp)
-		(*out)[n++] = &g->g;
-	qsort(*out, n, sizeof(**out), by_group);
-	return n;
-}
-
-size_t catalog_namespaces(
-	const struct catalog *c, struct arena *a, const struct namespace ***out)
-{
-	struct ns_entry *e, *tmp;
-	size_t n = 0;
-
-	*out = arena_alloc(a, HASH_COUNT(c->namespaces) * sizeof(**out));
-	map_foreach (c->namespaces, e, tmp)
-		if (e->there)
-			(*out)[n++] = &e->n;
-	qsort(*out, n, sizeof(**out), by_namespace);
-	return n;
-}
-
-int catalog_topic_count(const struct catalog *c)
-{
-	return (int)HASH_COUNT(c->topics);
-}
-
-struct data_version catalog_topics_version(const struct catalog *c)
-{
-	return c->topics_dv;
-}
-
-struct data_version catalog_groups_version(const struct catalog *c)
-{
-	return c->groups_dv;
-}
-
-struct catalog_opts *catalog_opts(struct catalog *c)
-{
-	return &c->opts;
-}
-
-const char *catalog_cluster_id(const struct catalog *c)
-{
-	return c->cluster_id;
-}
-
 /* ---- small texts ---- */
-
-static char *kv_id(struct str space, struct str key, size_t *n)
-{
-	char *id = mem_alloc(space.n + 1 + key.n + 1);
-
-	memcpy(id, space.p, space.n);
-	memcpy(id + space.n + 1, key.p, key.n);
-	*n = space.n + 1 + key.n;
-	return id;
-}
-
-static struct kv_entry *kv_find(const struct catalog *c, struct str space, struct str key)
-{
-	struct kv_entry *kv;
-	size_t n;
-	char *id = kv_id(space, key, &n);
-
-	HASH_FIND(hh, c->kvs, id, n, kv);
-	mem_free(id);
-	return kv;
-}
-
-static void kv_free(struct kv_entry *kv)
-{
-	mem_free(kv->id);
-	mem_free(kv->value);
-	mem_free(kv);
-}
-
-static void kv_set(struct catalog *c, struct str space, struct str key, struct str value)
-{
-	struct kv_entry *kv = kv_find(c, space, key);
-
-	if (!value.p) {
-		if (kv) {
-			HASH_DEL(c->kvs, kv);
-			kv_free(kv);
-		}
-		return;
-	}
-	if (!kv) {
-		kv = mem_alloc(sizeof(*kv));
-		kv->id = kv_id(space, key, &kv->id_n);
-		kv->space_n = space.n;
-		HASH_ADD_KEYPTR(hh, c->kvs, kv->id, kv->id_n, kv);
-	}
-	mem_free(kv->value);
-	kv->value = mem_strn(value.p, value.n);
-	kv->value_n = value.n;
-}
-
-struct str catalog_kv_get(const struct catalog *c, struct str space, struct str key)
-{
-	const struct kv_entry *kv = kv_find(c, space, key);
-
-	return kv ? (struct str){ kv->value, kv->value_n } : STR_NONE;
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return str_cmp(
-		((const struct catalog_kv *)a)->key, ((const struct catalog_kv *)b)->key);
-}
-
-size_t catalog_kv_list(
-	const struct catalog *c, struct str space, struct arena *a, struct catalog_kv **out)
-{
-	struct kv_entry *kv, *tmp;
-	size_t n = 0;
-
-	*out = arena_alloc(a, HASH_COUNT(c->kvs) * sizeof(**out));
-	map_foreach (c->kvs, kv, tmp) {
-		struct catalog_kv row = {
-			{ kv->id, kv->space_n },
-			{ kv->id + kv->space_n + 1, kv->id_n - kv->space_n - 1 },
-			{ kv->value, kv->value_n },
-		};
-
-		if (str_eq(row.space, space))
-			(*out)[n++] = row;
-	}
-	qsort(*out, n, sizeof(**out), by_key);
-	return n;
-}
 
 static struct str copy_str(struct arena *a, struct str s)
 {
@@ -1101,7 +654,7 @@ int catalog_kv_put(struct catalog *c, struct str space, struct str key, struct s
 	if (value.n > KV_VALUE_MAX)
 		return err_set(e, TQ_ETOOBIG, "value of '" STR_FMT "' is above %d bytes",
 			STR_ARG(key), KV_VALUE_MAX);
-	if (value.p && HASH_COUNT(c->kvs) >= KV_MAX && !kv_find(c, space, key))
+	if (value.p && HASH_COUNT(c->kvs) >= KV_MAX && !catalog_kv_find(c, space, key))
 		return limit(e, "texts", KV_MAX, "nothing: it is fixed");
 	ch = change_new(c, CHANGE_KV, done, arg);
 	ch->remove = !value.p;
@@ -1110,242 +663,4 @@ int catalog_kv_put(struct catalog *c, struct str space, struct str key, struct s
 	ch->value = copy_str(&ch->mem, value);
 	submit(ch);
 	return 0;
-}
-
-/* ---- start ---- */
-
-static int load_fact(void *arg, struct meta *m, struct err *e)
-{
-	struct catalog *c = arg;
-	struct str key = meta_col_str(m, 0), value = meta_col_str(m, 1), counter;
-	struct data_version *dv = NULL;
-	int rc = 0;
-
-	if (str_is(key, "cluster_id"))
-		snprintf(c->cluster_id, sizeof(c->cluster_id), STR_FMT, STR_ARG(value));
-	else if (str_is(key, "topics_version"))
-		dv = &c->topics_dv;
-	else if (str_is(key, "groups_version"))
-		dv = &c->groups_dv;
-	if (!dv || !str_cut(&value, ' ', &counter))
-		return 0;
-	(void)((rc = str_to_i64(counter, 0, INT64_MAX, &dv->counter, "version", e)) ||
-		(rc = str_to_i64(value, 0, INT64_MAX, &dv->timestamp_ms, "version", e)));
-	return rc;
-}
-
-static int load_kv(void *arg, struct meta *m, struct err *e UNUSED)
-{
-	kv_set(arg, meta_col_str(m, 0), meta_col_str(m, 1), meta_col_str(m, 2));
-	return 0;
-}
-
-/* Column as C text; the arena's, or "". */
-static const char *col_text(struct meta *m, int col, struct arena *a)
-{
-	struct str s = meta_col_str(m, col);
-
-	return s.p ? arena_strn(a, s.p, s.n) : "";
-}
-
-struct load {
-	struct catalog *c;
-	struct arena mem; /* of the row */
-};
-
-static int load_namespace(void *arg, struct meta *m, struct err *e UNUSED)
-{
-	struct load *l = arg;
-	struct namespace n = {
-		.name = col_text(m, 0, &l->mem),
-		.remark = col_text(m, 1, &l->mem),
-		.retention_ms = meta_col_int(m, 2),
-		.created_ms = meta_col_int(m, 3),
-	};
-
-	set_ns(l->c, &n);
-	arena_clear(&l->mem);
-	return 0;
-}
-
-static int load_topic(void *arg, struct meta *m, struct err *e UNUSED)
-{
-	struct load *l = arg;
-	struct topic t = {
-		.name = col_text(m, 0, &l->mem),
-		.remark = col_text(m, 1, &l->mem),
-		.type = topic_type_from_wire(col_text(m, 2, &l->mem), TOPIC_NORMAL),
-		.read_queues = (int)meta_col_int(m, 3),
-		.write_queues = (int)meta_col_int(m, 4),
-		.perm = (int)meta_col_int(m, 5),
-		.sysflag = (int)meta_col_int(m, 6),
-		.order = meta_col_int(m, 7),
-		.multi_tag = meta_col_int(m, 8),
-		.created_ms = meta_col_int(m, 9),
-	};
-
-	set_topic(l->c, &t);
-	arena_clear(&l->mem);
-	return 0;
-}
-
-static int load_group(void *arg, struct meta *m, struct err *e UNUSED)
-{
-	struct load *l = arg;
-	struct group g = {
-		.name = col_text(m, 0, &l->mem),
-		.remark = col_text(m, 1, &l->mem),
-		.consume = meta_col_int(m, 2),
-		.consume_from_min = meta_col_int(m, 3),
-		.broadcast = meta_col_int(m, 4),
-		.notify_changed = meta_col_int(m, 5),
-		.retry_queues = (int)meta_col_int(m, 6),
-		.retry_max = (int)meta_col_int(m, 7),
-		.broker_id = meta_col_int(m, 8),
-		.slow_broker_id = meta_col_int(m, 9),
-		.created_ms = meta_col_int(m, 10),
-	};
-
-	set_group(l->c, &g);
-	arena_clear(&l->mem);
-	return 0;
-}
-
-static int make_cluster_id(struct catalog *c, struct meta *m, struct err *e)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	unsigned char r[12];
-	size_t n = (size_t)snprintf(c->cluster_id, sizeof(c->cluster_id), "rocketmq-");
-
-	if (RAND_bytes(r, sizeof(r)) != 1)
-		return err_set(e, TQ_EFAIL, "no random bytes for the cluster id");
-	for (size_t i = 0; i < sizeof(r); i++)
-		c->cluster_id[n++] = letters[r[i] % (sizeof(letters) - 1)];
-	c->cluster_id[n] = '\0';
-	return meta_exec(m, STMT_FACT_PUT, e, "tt", "cluster_id", c->cluster_id);
-}
-
-/* What a first start makes. */
-static int make_first(struct catalog *c, struct meta *m, struct err *e)
-{
-	const struct namespace n = { .name = NAMES_DEFAULT_NS,
-		.remark = "",
-		.retention_ms = NAMESPACE_RETENTION_MS,
-		.created_ms = clock_wall_ms() };
-	int rc = 0;
-
-	if (!c->cluster_id[0])
-		rc = make_cluster_id(c, m, e);
-	if (rc || catalog_namespace(c, STR(NAMES_DEFAULT_NS)))
-		return rc;
-	rc = meta_exec(m, STMT_NAMESPACE_PUT, e, "ttii", n.name, n.remark, n.retention_ms,
-		n.created_ms);
-	if (!rc)
-		set_ns(c, &n);
-	return rc;
-}
-
-static int load_all(struct meta *m, void *arg, struct err *e)
-{
-	struct load l = { .c = arg };
-	int rc;
-
-	arena_init(&l.mem);
-	(void)((rc = meta_each(m, STMT_FACTS, load_fact, arg, e, "")) ||
-		(rc = meta_each(m, STMT_KVS, load_kv, arg, e, "")) ||
-		(rc = meta_each(m, STMT_NAMESPACES, load_namespace, &l, e, "")) ||
-		(rc = make_first(arg, m, e)) ||
-		(rc = meta_each(m, STMT_TOPICS, load_topic, &l, e, "")) ||
-		(rc = meta_each(m, STMT_GROUPS, load_group, &l, e, "")));
-	arena_release(&l.mem);
-	return rc;
-}
-
-static void add_system_topic(struct catalog *c, const char *name, int queues, int perm)
-{
-	struct topic t = plain_topic(name, queues, perm);
-
-	set_topic(c, &t);
-}
-
-void catalog_set_auto_create(struct catalog *c, bool topics, bool groups)
-{
-	c->opts.auto_create_topic = topics;
-	c->opts.auto_create_group = groups;
-	if (topics)
-		add_system_topic(
-			c, TEMPLATE_TOPIC, c->opts.template_queues, PERM_RW | PERM_INHERIT);
-	else
-		drop_topic(c, STR(TEMPLATE_TOPIC));
-}
-
-static void add_system(struct catalog *c)
-{
-	struct group g = group_defaults();
-
-	for (size_t i = 0; i < ARRAY_LEN(system_topics); i++)
-		add_system_topic(c, system_topics[i].name, system_topics[i].queues,
-			system_topics[i].perm);
-	add_system_topic(c, c->opts.cluster, CLUSTER_TOPIC_QUEUES, PERM_RW | PERM_INHERIT);
-	add_system_topic(c, c->opts.broker, 1, PERM_RW | PERM_INHERIT);
-	add_system_topic(c, c->reply_topic, 1, PERM_RW);
-	if (c->opts.auto_create_topic)
-		add_system_topic(
-			c, TEMPLATE_TOPIC, c->opts.template_queues, PERM_RW | PERM_INHERIT);
-	if (c->opts.trace_topic)
-		add_system_topic(c, TRACE_TOPIC, 1, PERM_RW);
-	for (size_t i = 0; i < ARRAY_LEN(system_groups); i++) {
-		g.name = system_groups[i];
-		set_group(c, &g);
-	}
-}
-
-int catalog_open(
-	struct metadb *db, const struct catalog_opts *o, struct catalog **out, struct err *e)
-{
-	struct catalog *c = mem_alloc(sizeof(*c));
-	int rc;
-
-	c->db = db;
-	c->opts = *o;
-	c->opts.cluster = mem_str(o->cluster);
-	c->opts.broker = mem_str(o->broker);
-	c->reply_topic = mem_fmt("%s_REPLY_TOPIC", o->cluster);
-	add_system(c);
-	rc = metadb_run(db, load_all, c, e);
-	if (rc) {
-		catalog_free(c);
-		return err_wrap(e, "loading the catalog");
-	}
-	*out = c;
-	return 0;
-}
-
-void catalog_free(struct catalog *c)
-{
-	struct topic_entry *t, *t_next;
-	struct group_entry *g, *g_next;
-	struct ns_entry *n, *n_next;
-	struct kv_entry *kv, *kv_next;
-
-	if (!c)
-		return;
-	HASH_ITER (hh, c->topics, t, t_next) {
-		HASH_DEL(c->topics, t);
-		free_topic(t);
-	}
-	HASH_ITER (hh, c->groups, g, g_next) {
-		HASH_DEL(c->groups, g);
-		free_group(g);
-	}
-	HASH_ITER (hh, c->namespaces, n, n_next)
-		drop_ns(c, n);
-	HASH_ITER (hh, c->kvs, kv, kv_next) {
-		HASH_DEL(c->kvs, kv);
-		kv_free(kv);
-	}
-	mem_free((char *)c->opts.cluster);
-	mem_free((char *)c->opts.broker);
-	mem_free(c->reply_topic);
-	mem_free(c);
 }

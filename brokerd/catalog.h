@@ -5,11 +5,11 @@
  *
  *	t = catalog_topic(c, name);		a look, costs one hash
  *	rc = catalog_ensure_topic(...);		auto-creation: usable at once, durable soon
- *	rc = catalog_put_topic(...);		an administrator's change: done() after the commit
+ *	rc = catalog_put_topic(...);		a change: done() after the commit
  *
- * Names are wire names in canonical form (names_canonical). Everything returned is borrowed and valid
- * until the caller returns to the loop. A put shows in memory when it is durable; puts and deletes
- * take effect in the order of their calls. All functions run on the loop.
+ * Names are wire names in canonical form (names_canonical). Everything returned is borrowed and
+ * valid until the caller returns to the loop. A put shows in memory when it is durable; puts
+ * and deletes take effect in the order of their calls. All functions run on the loop.
  */
 #ifndef TDMQ_CATALOG_H
 #define TDMQ_CATALOG_H
@@ -61,16 +61,23 @@ struct data_version catalog_topics_version(const struct catalog *c);
 struct data_version catalog_groups_version(const struct catalog *c);
 
 /*
- * The topic, made now if it may be. template_topic is the request's defaultTopic (TBW102): it must
- * exist and have the inherit bit; queues is the request's wish, bounded by the template's. TQ_ENOTOPIC when
- * it may not be made, TQ_EINVAL for an illegal name, TQ_ELIMIT. An existing topic is never changed.
+ * The topic, made now if it may be. template_topic is the request's defaultTopic (TBW102): it
+ * must exist and have the inherit bit; queues is the request's wish, bounded by the template's.
+ * TQ_ENOTOPIC when it may not be made, TQ_EINVAL for an illegal name, TQ_ELIMIT. An existing
+ * topic is never changed.
  */
 int catalog_ensure_topic(struct catalog *c, struct str wire, struct str template_topic,
 	int queues, const struct topic **out, struct err *e);
-/* The group, made now if auto_create_group or a CID_RMQ_SYS_ name. TQ_ENOGROUP, TQ_EINVAL, TQ_ELIMIT. */
+/*
+ * The group, made now if auto_create_group or a CID_RMQ_SYS_ name. TQ_ENOGROUP, TQ_EINVAL,
+ * TQ_ELIMIT.
+ */
 int catalog_ensure_group(
 	struct catalog *c, struct str wire, const struct group **out, struct err *e);
-/* %RETRY%group with the group's retry queues (1 for an unknown group), %DLQ%group with one; perm 6. */
+/*
+ * %RETRY%group with the group's retry queues (1 for an unknown group), %DLQ%group with one;
+ * perm 6.
+ */
 int catalog_ensure_retry_topic(
 	struct catalog *c, struct str group, const struct topic **out, struct err *e);
 int catalog_ensure_dlq_topic(
@@ -80,9 +87,10 @@ int catalog_ensure_system_topic(struct catalog *c, struct str wire, int queues,
 	const struct topic **out, struct err *e);
 
 /*
- * Changes. A value other than 0 is a refusal: done is not called. Otherwise done is called once,
- * after the commit. CATALOG_CREATE fails with TQ_EEXIST, CATALOG_UPDATE with the not-found codes,
- * CATALOG_PUT does either. A namespace that a topic or group name brings along is made with it.
+ * Changes. A value other than 0 is a refusal: done is not called. Otherwise done is called
+ * once, after the commit. CATALOG_CREATE fails with TQ_EEXIST, CATALOG_UPDATE with the
+ * not-found codes, CATALOG_PUT does either. A namespace that a topic or group name brings along
+ * is made with it.
  */
 enum catalog_how { CATALOG_PUT, CATALOG_CREATE, CATALOG_UPDATE };
 typedef void (*catalog_done)(void *arg, int rc, const struct err *e);

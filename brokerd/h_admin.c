@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_admin: the broker as a whole: its counters and settings, what it relays to clients, cleaning.
+ * h_admin: the broker as a whole: its counters and settings, what it relays to clients,
+ * cleaning.
  *
- * Keys of 26 and 28 are Apache's, because mqadmin, the dashboard and the exporter read them without
- * checking; a missing one drops the broker from their lists. What brokerd has no such thing for (thread
- * pools, their queues) is given the value that says "nothing waits".
+ * Keys of 26 and 28 are Apache's, because mqadmin, the dashboard and the exporter read them
+ * without checking; a missing one drops the broker from their lists. What brokerd has no such
+ * thing for (thread pools, their queues) is given the value that says "nothing waits".
  */
 #include <stdarg.h>
 
@@ -420,8 +421,9 @@ static void put_span(struct jw *w, const char *key, int64_t sum, double tps)
 }
 
 /*
- * Only the last minute and the total since the start are counted. As long as the broker is younger than the
- * span the total is the answer; later the span is given as 0, and mqadmin takes the next shorter one.
+ * Only the last minute and the total since the start are counted. As long as the broker is
+ * younger than the span the total is the answer; later the span is given as 0, and mqadmin
+ * takes the next shorter one.
  */
 static void put_long_span(struct jw *w, const char *key, const struct request *rq,
 	const struct counted *c, int64_t span_s)

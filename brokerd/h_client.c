@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_client: who is there. Heartbeats and goodbyes, the members of a group, queue locks, messages that
- * come back, and the lists of connections for administrators.
+ * h_client: who is there. Heartbeats and goodbyes, the members of a group, queue locks,
+ * messages that come back, and the lists of connections for administrators.
  *
- * A heartbeat is answered with 0 whatever is wrong with a part of it, as Apache does: the clients
- * would only send it again. What cannot be registered is logged.
+ * A heartbeat is answered with 0 whatever is wrong with a part of it, as Apache does: the
+ * clients would only send it again. What cannot be registered is logged.
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"
@@ -46,7 +46,9 @@ static void read_subs(struct request *rq, const cJSON *list, struct heartbeat_co
 	c->subs = subs;
 }
 
-/* The group and its retry topic, made where that is allowed. Tells if members want to be told. */
+/*
+ * The group and its retry topic, made where that is allowed. Tells if members want to be told.
+ */
 static bool meet_group(struct request *rq, struct str name)
 {
 	const struct group *g;

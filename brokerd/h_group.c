@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_group: consumer groups: create, change, delete, list, what they have consumed and what they have
- * yet to. (Apache 4.9.8, broker/.../processor/AdminBrokerProcessor.java.)
+ * h_group: consumer groups: create, change, delete, list, what they have consumed and what they
+ * have yet to. (Apache 4.9.8, broker/.../processor/AdminBrokerProcessor.java.)
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"

@@ -2,7 +2,8 @@
 /*
  * h_namespace: 30000-30003. Bodies are namespace_to_json() of model.h:
  *
- * 30000 CREATE_NAMESPACE	{"name":"shop","remark":"...","retentionMs":259200000}	-> 0; 18 exists
+ * 30000 CREATE_NAMESPACE  {"name":"shop","remark":"...","retentionMs":259200000}  -> 0; 18
+ * exists
  * 30001 LIST_NAMESPACES	-> 0 {"namespaces":[{... and topics, groups, createdMs}, ...]}
  * 30002 UPDATE_NAMESPACE	as 30000; what is absent stays			-> 0; 22 unknown
  * 30003 DELETE_NAMESPACE	ext namespace	-> 0; 22 unknown; 1 it has topics or groups

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_namesrv: the name server's requests. There is one broker behind it, this one, so a route is made
- * from the catalog when it is asked for: a topic has one from the moment it is there.
+ * h_namesrv: the name server's requests. There is one broker behind it, this one, so a route is
+ * made from the catalog when it is asked for: a topic has one from the moment it is there.
  *
- * Routes are compact and have quoted keys for everybody: Go cuts the address table at ',' and ':', strict
- * parsers want the quotes, and all others take both.
+ * Routes are compact and have quoted keys for everybody: Go cuts the address table at ',' and
+ * ':', strict parsers want the quotes, and all others take both.
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"
@@ -145,7 +145,9 @@ static int topics_of_cluster(struct request *rq, const void *fields)
 	return 0;
 }
 
-/* Cluster and broker names are topics too; the rest the client asks of the broker given here. */
+/*
+ * Cluster and broker names are topics too; the rest the client asks of the broker given here.
+ */
 static int system_topics(struct request *rq, const void *fields UNUSED)
 {
 	const struct str names[] = { own_cluster(rq), own_name(rq) };

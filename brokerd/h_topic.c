@@ -3,8 +3,8 @@
  * h_topic: topics: create, change, delete, list, and what is known about one.
  *
  * 17 takes what 4.9 sends, and `attributes` as 5.x has it ("+message.type=FIFO,-other") and
- * `remark`; type and remark stay as they are when they are not mentioned, so that an mqadmin that
- * only knows permissions does not reset them.
+ * `remark`; type and remark stay as they are when they are not mentioned, so that an mqadmin
+ * that only knows permissions does not reset them.
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"

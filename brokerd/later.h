@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * later: an answer that leaves when the metadata is on disk. A handler that changes metadata does
+ * later: an answer that leaves when the metadata is on disk. A handler that changes metadata
+ * does
  *
  *	struct later *l = later_new(rq, topic_gone, NULL);
  *

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metadb: jobs are letters to the meta thread. It runs them in a transaction that it commits when no
- * further letter waits:
+ * metadb: jobs are letters to the meta thread. It runs them in a transaction that it commits
+ * when no further letter waits:
  *
- *	loop: submit ──▶ meta: BEGIN  job job job  COMMIT (one sync) ──▶ letters back ──▶ loop: done()
+ *	loop: submit ─▶ meta: BEGIN job job job COMMIT (one sync) ─▶ letters ─▶ loop: done()
  *
- * While one commit waits for the disk the next batch collects: the sync in progress is the batching
- * window. Invariants:
+ * While one commit waits for the disk the next batch collects: the sync in progress is the
+ * batching window. Invariants:
  *	1. A job's done() is called after the commit that contains it, in order of submission.
  *	2. A job that fails leaves no trace: it ran in a savepoint.
- *	3. After a failed commit every job of its batch reports that failure, and none is applied.
+ *	3. After a failed commit every job of its batch reports it, and none is applied.
  *
  * Before the thread runs, and after it has stopped, a job runs where it is submitted, with a
  * transaction of its own; its done() still waits for the next look into the mailbox.

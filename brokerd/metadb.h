@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metadb: everything durable that is not a message, in SQLite (DIR/meta.db: WAL, synchronous=FULL).
- * One thread, `meta`, owns the handle once it runs; the loop sends it jobs:
+ * metadb: everything durable that is not a message, in SQLite (DIR/meta.db: WAL,
+ * synchronous=FULL). One thread, `meta`, owns the handle once it runs; the loop sends it jobs:
  *
  *	static int put_topic(struct meta *m, void *arg, struct err *e)	 (on meta)
  *	{
@@ -13,9 +13,10 @@
  *
  *	metadb_submit(db, put_topic, put_done, p);
  *
- * All jobs that wait are run in order and committed in ONE transaction (group commit), each in its own
- * savepoint, so a job that fails takes nothing else with it. Its `done` runs on the loop after the
- * commit: what it then answers is on disk. A failed commit fails every job of the batch.
+ * All jobs that wait are run in order and committed in ONE transaction (group commit), each in
+ * its own savepoint, so a job that fails takes nothing else with it. Its `done` runs on the
+ * loop after the commit: what it then answers is on disk. A failed commit fails every job of
+ * the batch.
  */
 #ifndef TDMQ_METADB_H
 #define TDMQ_METADB_H
@@ -44,8 +45,10 @@ struct metadb_opts {
 int metadb_open(const struct metadb_opts *o, struct metadb **out, struct err *e) MUST_USE;
 /* From here on the handle belongs to the meta thread. */
 int metadb_start(struct metadb *db, struct err *e) MUST_USE;
-/* Runs what was submitted and what its completions submit, all completions with it; closes. NULL
- * is fine. */
+/*
+ * Runs what was submitted and what its completions submit, all completions with it; closes.
+ * NULL is fine.
+ */
 void metadb_close(struct metadb *db);
 
 typedef int (*meta_run)(struct meta *m, void *arg, struct err *e);
@@ -61,8 +64,8 @@ void metadb_set_patience(struct metadb *db, int ms);
 size_t metadb_deliver(struct metadb *db);
 
 /*
- * Inside a job. `types` has a letter per bound value: s struct str (NULL p: SQL NULL), t const char *,
- * i int64_t, d int (widened). Slices need to live for the call only.
+ * Inside a job. `types` has a letter per bound value: s struct str (NULL p: SQL NULL), t const
+ * char *, i int64_t, d int (widened). Slices need to live for the call only.
  */
 int meta_exec(struct meta *m, enum meta_stmt st, struct err *e, const char *types, ...);
 int64_t meta_changes(struct meta *m); /* rows the last meta_exec touched */

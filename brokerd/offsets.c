@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * offsets: a hash of (topic, group) pairs, each with a sorted array of its queues, as a pair has few
- * and their numbers come from strangers. Changed pairs form a list; a flush copies their changed
- * rows into one job. Rows that could not be stored are marked changed again and go with the next flush.
+ * offsets: a hash of (topic, group) pairs, each with a sorted array of its queues, as a pair
+ * has few and their numbers come from strangers. Changed pairs form a list; a flush copies
+ * their changed rows into one job. Rows that could not be stored are marked changed again and
+ * go with the next flush.
  */
 #include "offsets.h"
 

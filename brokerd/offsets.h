@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * offsets: how far each group has consumed each queue. In memory; changed rows go to metadb once a
- * second and at stop, so a crash repeats at most the last second of consumption, and loses none.
+ * offsets: how far each group has consumed each queue. In memory; changed rows go to metadb
+ * once a second and at stop, so a crash repeats at most the last second of consumption, and
+ * loses none.
  *
  * Any value is taken, lower ones too, and no topic or group need exist: as Apache. On the loop.
  */

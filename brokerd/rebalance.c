@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rebalance: a hash of locks. An expired lock is as good as none wherever it is looked at; the tick
- * only gives its memory back.
+ * rebalance: a hash of locks. An expired lock is as good as none wherever it is looked at; the
+ * tick only gives its memory back.
  */
 #include "rebalance.h"
 

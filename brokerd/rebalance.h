@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rebalance: who of a group has which queue is worked out by the clients; the broker tells them when
- * to look again (40), and keeps the locks by which orderly consumers make sure (41, 42).
+ * rebalance: who of a group has which queue is worked out by the clients; the broker tells them
+ * when to look again (40), and keeps the locks by which orderly consumers make sure (41, 42).
  *
- * A lock is (group, topic, broker, queue) -> client id. It lasts 60 s from its last renewal; then,
- * or after an unlock, anybody may take it. It survives the owner's connection, not a restart.
- * Times are monotonic.
+ * A lock is (group, topic, broker, queue) -> client id. It lasts 60 s from its last renewal;
+ * then, or after an unlock, anybody may take it. It survives the owner's connection, not a
+ * restart. Times are monotonic.
  */
 #ifndef TDMQ_REBALANCE_H
 #define TDMQ_REBALANCE_H

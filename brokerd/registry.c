@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * registry: two hashes of groups, each group with its members in order of joining, and a hash of the
- * connections that are a member of anything, so that the end of all others costs nothing.
+ * registry: two hashes of groups, each group with its members in order of joining, and a hash
+ * of the connections that are a member of anything, so that the end of all others costs
+ * nothing.
  *
  *	producers:  group ─▶ members
  *	consumers:  group ─▶ members, type, model, start, topic ─▶ subscription
  *	clients:    connection ─▶ number of memberships
  *
- * A group is there as long as it has a member. (Apache 4.9.8, broker/.../client/ConsumerManager.java,
- * ConsumerGroupInfo.java, ProducerManager.java. Differing: a member that expires is notified of.)
+ * A group is there as long as it has a member. (Apache 4.9.8,
+ * broker/.../client/ConsumerManager.java, ConsumerGroupInfo.java, ProducerManager.java.
+ * Differing: a member that expires is notified of.)
  */
 #include "registry.h"
 

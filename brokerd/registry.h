@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * registry: which clients are there: producers and consumers by group, as their heartbeats say, and what
- * the consumers of a group subscribe to.
+ * registry: which clients are there: producers and consumers by group, as their heartbeats say,
+ * and what the consumers of a group subscribe to.
  *
- * A member is a connection in a group. The last heartbeat speaks for the whole group: type, model, start
- * point and topic set are replaced; a subscription of a topic only by one with a higher version. Members go
- * by unregister, by the end of their connection, or 120 s after their last heartbeat.
- * When membership or the set of topics changes, `notify` is called for every member of the group:
- * rebalance.h sends them 40.
+ * A member is a connection in a group. The last heartbeat speaks for the whole group: type,
+ * model, start point and topic set are replaced; a subscription of a topic only by one with a
+ * higher version. Members go by unregister, by the end of their connection, or 120 s after
+ * their last heartbeat. When membership or the set of topics changes, `notify` is called for
+ * every member of the group: rebalance.h sends them 40.
  *
  * Knows connections as addresses only. On the loop.
  */
@@ -102,7 +102,9 @@ void registry_conn_closed(struct registry *r, struct conn *conn);
 /* Drops members whose heartbeats stopped; each 10 s, with the monotonic time. */
 void registry_tick(struct registry *r, int64_t mono_ms);
 
-/* Online consumers of a group; false when there are none. *out is valid until the next change. */
+/*
+ * Online consumers of a group; false when there are none. *out is valid until the next change.
+ */
 bool registry_consumers(const struct registry *r, struct str group, struct consumers *out);
 /* NULL: group not online or topic not subscribed; *online (may be NULL) tells which. */
 const struct subscription *registry_subscription(

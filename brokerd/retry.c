@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * retry: one new record for each round, as Apache makes them (broker/.../processor/
- * AbstractSendMessageProcessor.java, consumerSendMsgBack, 4.9.8). Differing: the pause of the first
- * attempt is 1 s, not 10 s, and a record for the dead letter topic has no delay whatever it had before.
+ * AbstractSendMessageProcessor.java, consumerSendMsgBack, 4.9.8). Differing: the pause of the
+ * first attempt is 1 s, not 10 s, and a record for the dead letter topic has no delay whatever
+ * it had before.
  */
 #include "retry.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * retry: what becomes of a message that a consumer could not use: it goes to %RETRY%group after a pause
- * that grows with the attempt (1 s, 5 s, 10 s, 30 s ... 2 h), and after the last one to %DLQ%group. The body and
- * everything about its birth stay; RETRY_TOPIC keeps the first topic, ORIGIN_MESSAGE_ID the first id.
+ * retry: what becomes of a message that a consumer could not use: it goes to %RETRY%group after
+ * a pause that grows with the attempt (1 s, 5 s, 10 s, 30 s ... 2 h), and after the last one to
+ * %DLQ%group. The body and everything about its birth stay; RETRY_TOPIC keeps the first topic,
+ * ORIGIN_MESSAGE_ID the first id.
  */
 #ifndef TDMQ_RETRY_H
 #define TDMQ_RETRY_H
@@ -26,13 +27,19 @@ struct retry_result {
 	char origin_topic[128];
 };
 
-/* Appends (the caller commits with its turn). TQ_ENOGROUP, TQ_EDENIED, TQ_EFAIL with Apache's remarks. */
+/*
+ * Appends (the caller commits with its turn). TQ_ENOGROUP, TQ_EDENIED, TQ_EFAIL with Apache's
+ * remarks.
+ */
 int retry_send_back(struct catalog *c, struct store *s, const struct retry_ask *ask,
 	struct retry_result *out, struct err *e);
 
 /* Delay level of the attempt that follows `reconsume_times` attempts. */
 int retry_level(int reconsume_times);
-/* A client's own send to %RETRY%group is due for the dead letter topic: max_reconsume -1 is absent. */
+/*
+ * A client's own send to %RETRY%group is due for the dead letter topic: max_reconsume -1 is
+ * absent.
+ */
 bool retry_is_exhausted(const struct group *g, int reconsume_times, int max_reconsume);
 
 #endif

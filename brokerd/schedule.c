@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schedule: a level is a queue in which everything waits equally long, so only its head matters.
+ * schedule: a level is a queue in which everything waits equally long, so only its head
+ * matters.
  *
  *	next ─▶ [due 12:00:01] [due 12:00:03] [due ...]		one per level
  *
  * One timer is set for the earliest head. When it fires, each level delivers what is due and
- * remembers when its new head will be; at the end of a queue it remembers nothing and its next arrival
- * starts it again. The timer is never set further than a minute ahead, so a clock that was put
- * forward is noticed.
+ * remembers when its new head will be; at the end of a queue it remembers nothing and its next
+ * arrival starts it again. The timer is never set further than a minute ahead, so a clock that
+ * was put forward is noticed.
  *
- * Invariant: progress on disk is never ahead of the synced log. A flush saves the position that was
- * reached when the durable watermark had passed all copies made until then.
+ * Invariant: progress on disk is never ahead of the synced log. A flush saves the position that
+ * was reached when the durable watermark had passed all copies made until then.
  *
- * (Apache 4.9.8, store/.../schedule/ScheduleMessageService.java. Differing: no polling; progress is not
- * lost with the file; half messages and topics that are gone are dropped.)
+ * (Apache 4.9.8, store/.../schedule/ScheduleMessageService.java. Differing: no polling;
+ * progress is not lost with the file; half messages and topics that are gone are dropped.)
  */
 #include "schedule.h"
 

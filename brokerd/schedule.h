@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schedule: the 18 delay levels. A delayed message is stored in SCHEDULE_TOPIC_XXXX, queue level - 1,
- * with its topic and queue in REAL_TOPIC and REAL_QID and the time it is due as tags code. When due it is
- * stored again where it belongs.
+ * schedule: the 18 delay levels. A delayed message is stored in SCHEDULE_TOPIC_XXXX, queue
+ * level - 1, with its topic and queue in REAL_TOPIC and REAL_QID and the time it is due as tags
+ * code. When due it is stored again where it belongs.
  *
  *	level = schedule_level(m.properties);
  *	if (level > 0)
@@ -10,8 +10,9 @@
  *	store_append(...);
  *
  * and the arrival callback of the store calls schedule_arrival() for that topic. A level whose
- * queue is read to its end has no timer. What is due is appended; the turn of the loop commits it. Progress is kept in metadb, never ahead of what the log has synced:
- * a crash delivers the last second again, and loses nothing.
+ * queue is read to its end has no timer. What is due is appended; the turn of the loop commits
+ * it. Progress is kept in metadb, never ahead of what the log has synced: a crash delivers the
+ * last second again, and loses nothing.
  */
 #ifndef TDMQ_SCHEDULE_H
 #define TDMQ_SCHEDULE_H
@@ -32,8 +33,10 @@ const char *schedule_level_name(int level); /* "1s" ... "2h" */
 
 /* Level that the property DELAY asks for: 0 for none or nonsense, at most 18. */
 int schedule_level(struct str properties);
-/* Points m into the schedule topic; its new properties are built in props (cleared first), which must
- * live as long as m. Returns the tags code: when it is due. */
+/*
+ * Points m into the schedule topic; its new properties are built in props (cleared first),
+ * which must live as long as m. Returns the tags code: when it is due.
+ */
 int64_t schedule_redirect(struct message *m, int level, int64_t now_ms, struct buf *props);
 
 struct schedule_opts {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A mailbox is a list under a lock. A loop sleeps in poll() and is woken through an eventfd, which
- * is written only when the list was empty; a worker sleeps on the condition variable. The reader
- * takes letters off under the lock and runs them outside it.
+ * A mailbox is a list under a lock. A loop sleeps in poll() and is woken through an eventfd,
+ * which is written only when the list was empty; a worker sleeps on the condition variable. The
+ * reader takes letters off under the lock and runs them outside it.
  */
 #include "thread.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * meta: a metadb in a directory of its own, for tests. Without a thread: jobs run when submitted,
- * completions with meta_settle(), so that a test sees each step.
+ * meta: a metadb in a directory of its own, for tests. Without a thread: jobs run when
+ * submitted, completions with meta_settle(), so that a test sees each step.
  */
 #ifndef TEST_META_H
 #define TEST_META_H
