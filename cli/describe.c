@@ -292,8 +292,6 @@ static void mdoc_text(struct buf *b, const char *text)
 			buf_putc(b, '\n');
 		else if (*s == '\\')
 			buf_puts(b, "\\e");
-		else if (*s == ' ' && s > text && s[-1] == '.')
-			buf_putc(b, '\n'); /* a sentence, a line */
 		else
 			buf_putc(b, s == text ? (char)toupper((unsigned char)*s) : *s);
 	}
@@ -306,16 +304,7 @@ static void mdoc_text(struct buf *b, const char *text)
 static void mdoc_item(struct buf *b, const struct cmd_group *g, const struct cmd *c)
 {
 	buf_addf(b, ".It Cm %s%s%s", g->noun, *c->verb ? " " : "", c->verb);
-	for (const struct arg *a = c->args; a->name; a++) {
-		bool many = a->need == ARG_MANY || a->need == ARG_ANY;
-		bool optional = a->need == ARG_OPTIONAL || a->need == ARG_ANY;
-
-		buf_puts(b, optional ? " Op Ar " : " Ar ");
-		for (const char *s = a->name; *s; s++)
-			buf_putc(b, (char)tolower((unsigned char)*s));
-		if (many)
-			buf_puts(b, " ...");
-	}
+	arg_describe_mdoc(b, c->args);
 	buf_putc(b, '\n');
 }
 

@@ -105,8 +105,7 @@ static void wire_names(struct ctx *cx, enum opt_names kind, void *at, bool many)
 static void resolve_names(struct ctx *cx, char *args)
 {
 	for (const struct arg *a = cx->cmd->args; a->name; a++)
-		wire_names(
-			cx, a->kind, args + a->at, a->need == ARG_MANY || a->need == ARG_ANY);
+		wire_names(cx, a->kind, args + a->at, arg_is_many(a));
 	for (const struct opt *o = cx->own.opts; o->type != OPT_T_END; o++)
 		if (o->type == OPT_T_STR || o->type == OPT_T_LIST)
 			wire_names(cx, o->kind, args + o->at, o->type == OPT_T_LIST);

@@ -4,7 +4,7 @@
  * first mistake; the second turns the texts into values. So a switch that stands last can still
  * change how an earlier one is read (OPT_UTC) or make mistakes unimportant (OPT_ALONE).
  */
-#include "opt.h"
+#include "opt_int.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -32,12 +32,7 @@ struct parse {
 	struct err *e;
 };
 
-static bool is_switch(const struct opt *o)
-{
-	return o->type == OPT_T_BOOL || o->type == OPT_T_COUNT;
-}
-
-static const struct opt *find(
+const struct opt *opt_find(
 	const struct opt_set *sets, size_t nsets, struct str name, char letter, size_t *at)
 {
 	for (size_t i = 0; i < nsets; i++)
@@ -47,6 +42,23 @@ static const struct opt *find(
 			*at = i;
 			return o;
 		}
+	return NULL;
+}
+
+const struct opt *opt_waiting(const struct opt_set *sets, size_t nsets, const char *word)
+{
+	const struct opt *o;
+	size_t at;
+
+	if (word[1] == '-') {
+		o = opt_find(sets, nsets, str_of(word + 2), 0, &at);
+		return o && !opt_is_switch(o) ? o : NULL;
+	}
+	for (word++; *word; word++) {
+		o = opt_find(sets, nsets, STR_NONE, *word, &at);
+		if (!o || !opt_is_switch(o))
+			return o && !word[1] ? o : NULL;
+	}
 	return NULL;
 }
 
@@ -149,7 +161,8 @@ static bool is_flag_word(const struct parse *p, const char *word)
 {
 	size_t set;
 
-	return !strncmp(word, "--", 2) && find(p->sets, p->nsets, str_of(word + 2), 0, &set);
+	return !strncmp(word, "--", 2) &&
+	       opt_find(p->sets, p->nsets, str_of(word + 2), 0, &set);
 }
 
 /* Returns how many words were used: the flag's own, and its value's. */
@@ -160,12 +173,12 @@ static int long_flag(struct parse *p, char **argv, int left)
 	size_t set;
 
 	str_cut(&rest, '=', &name);
-	o = find(p->sets, p->nsets, name, 0, &set);
+	o = opt_find(p->sets, p->nsets, name, 0, &set);
 	if (!o) {
 		unknown_flag(p, argv[0], name);
 		return 1;
 	}
-	if (is_switch(o)) {
+	if (opt_is_switch(o)) {
 		if (rest.p)
 			mistake(p, "--%s takes no value", o->name);
 		hit(p, set, o, NULL);
@@ -188,7 +201,7 @@ static int short_flags(struct parse *p, char **argv, int left)
 	size_t set;
 
 	for (const char *c = argv[0] + 1; *c; c++) {
-		const struct opt *o = find(p->sets, p->nsets, STR_NONE, *c, &set);
+		const struct opt *o = opt_find(p->sets, p->nsets, STR_NONE, *c, &set);
 
 		if (!o) {
 			char one[3] = { '-', *c, '\0' };
@@ -196,7 +209,7 @@ static int short_flags(struct parse *p, char **argv, int left)
 			unknown_flag(p, one, str_of(argv[0] + 1));
 			return 1;
 		}
-		if (is_switch(o)) {
+		if (opt_is_switch(o)) {
 			hit(p, set, o, NULL);
 			continue;
 		}
@@ -468,7 +481,7 @@ static void set_arg(struct parse *p, const struct arg *arg, void *to, const char
 
 	if (p->rc)
 		return;
-	if (arg->need == ARG_MANY || arg->need == ARG_ANY)
+	if (arg_is_many(arg))
 		strv_add(to, str_of(word));
 	else
 		*(const char **)to = word;
@@ -485,7 +498,7 @@ static void clear_args(struct parse *p, const struct arg *args)
 	for (; args && args->name; args++) {
 		void *to = member(p->sets[0].into, args->at);
 
-		if (args->need == ARG_MANY || args->need == ARG_ANY)
+		if (arg_is_many(args))
 			*(struct strv *)to = strv_in(p->a);
 		else
 			*(const char **)to = NULL;
@@ -498,9 +511,9 @@ static void set_args(struct parse *p, const struct arg *args)
 
 	for (; args && args->name; args++) {
 		void *to = member(p->sets[0].into, args->at);
-		bool many = args->need == ARG_MANY || args->need == ARG_ANY;
+		bool many = arg_is_many(args);
 
-		if (used == p->nwords && (args->need == ARG_ONE || args->need == ARG_MANY))
+		if (used == p->nwords && !arg_is_optional(args))
 			mistake(p, "%s is missing", args->name);
 		do {
 			if (used < p->nwords)
@@ -562,32 +575,15 @@ bool opt_given(const struct opt_set *set, const char *name)
 	return false;
 }
 
-/* Whether the flag word is followed by its value as a word of its own. */
-static bool eats_next(const struct opt *global, const char *word)
-{
-	struct opt_set set = { .opts = global };
-	const struct opt *o;
-	size_t at;
-
-	if (word[1] == '-') {
-		o = find(&set, 1, str_of(word + 2), 0, &at);
-		return o && !is_switch(o);
-	}
-	for (word++; *word; word++) {
-		o = find(&set, 1, STR_NONE, *word, &at);
-		if (!o || !is_switch(o))
-			return o && !word[1];
-	}
-	return false;
-}
-
 char *opt_take_word(const struct opt *global, int *argc, char **argv)
 {
+	const struct opt_set set = { .opts = global };
+
 	for (int i = 0; i < *argc && strcmp(argv[i], "--"); i++) {
 		char *word = argv[i];
 
 		if (word[0] == '-' && word[1]) {
-			i += eats_next(global, word);
+			i += opt_waiting(&set, 1, word) != NULL;
 			continue;
 		}
 		memmove(argv + i, argv + i + 1, (size_t)(*argc - i - 1) * sizeof(*argv));

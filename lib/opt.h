@@ -25,7 +25,6 @@
 
 #include "buf.h"
 #include "err.h"
-#include "json.h"
 #include "mem.h"
 #include "strv.h"
 
@@ -174,6 +173,16 @@ struct arg {
 	const char *const *names; /* of NAMES_ENUM, NULL at the end; the member is the text */
 };
 
+static inline bool arg_is_many(const struct arg *a)
+{
+	return a->need == ARG_MANY || a->need == ARG_ANY;
+}
+
+static inline bool arg_is_optional(const struct arg *a)
+{
+	return a->need == ARG_OPTIONAL || a->need == ARG_ANY;
+}
+
 #define ARG(need_, kind_, name_, type, member) \
 	{ \
 		.name = (name_), .kind = (kind_), .need = (need_), OPT_PLACE_(type, member) \
@@ -184,19 +193,14 @@ struct arg {
 		OPT_PLACE_(type, member) \
 	}
 #define ARG_NEW_TOPIC(type, member) ARG(ARG_ONE, NAMES_NEW_TOPIC, "TOPIC", type, member)
-#define ARG_NEW_TOPICS(type, member) ARG(ARG_MANY, NAMES_NEW_TOPIC, "TOPIC", type, member)
 #define ARG_TOPIC(type, member) ARG(ARG_ONE, NAMES_TOPIC, "TOPIC", type, member)
 #define ARG_TOPICS(type, member) ARG(ARG_MANY, NAMES_TOPIC, "TOPIC", type, member)
-#define ARG_NEW_GROUP(type, member) ARG(ARG_ONE, NAMES_NEW_GROUP, "GROUP", type, member)
-#define ARG_NEW_GROUPS(type, member) ARG(ARG_MANY, NAMES_NEW_GROUP, "GROUP", type, member)
 #define ARG_GROUP(type, member) ARG(ARG_ONE, NAMES_GROUP, "GROUP", type, member)
-#define ARG_GROUPS(type, member) ARG(ARG_MANY, NAMES_GROUP, "GROUP", type, member)
 #define ARG_NEW_NAMESPACE(type, member) \
 	ARG(ARG_ONE, NAMES_NEW_NAMESPACE, "NAMESPACE", type, member)
 #define ARG_NAMESPACE(type, member) ARG(ARG_ONE, NAMES_NAMESPACE, "NAMESPACE", type, member)
 #define ARG_FILE(type, member) ARG(ARG_ONE, NAMES_FILE, "FILE", type, member)
 #define ARG_ID(type, member) ARG(ARG_ONE, NAMES_ID, "ID", type, member)
-#define ARG_WORD(name, type, member) ARG(ARG_ONE, NAMES_NONE, name, type, member)
 #define ARG_END \
 	{ \
 		.name = NULL \
@@ -235,11 +239,10 @@ const char *opt_nearest(struct str word, const char *const *names);
 void opt_usage(struct buf *b, const struct arg *args, const struct opt *opts);
 /* One or two lines an option, within 80 columns. */
 void opt_help(struct buf *b, const struct opt *opts);
-/* The same as an array of objects, and as mdoc: .It Fl ... */
-void opt_describe_json(struct jw *w, const struct opt *opts);
+/* The same as mdoc: .It Fl ... */
 void opt_describe_mdoc(struct buf *b, const struct opt *opts);
-void arg_describe_json(struct jw *w, const struct arg *args);
-void arg_describe_mdoc(struct buf *b, const struct arg *args); /* for the synopsis */
+/* " Ar topic ...": the end of the macro line that names the command. */
+void arg_describe_mdoc(struct buf *b, const struct arg *args);
 
 /*
  * Completion: argv holds the words before the cursor, `word` the one begun. Flags and fixed

@@ -3,7 +3,7 @@
  * Completion: the words before the cursor are walked as opt_parse() would, without looking at
  * values; what is left is what can stand at the cursor.
  */
-#include "opt.h"
+#include "opt_int.h"
 
 struct walk {
 	const struct opt_set *sets;
@@ -16,40 +16,9 @@ struct walk {
 	struct strv *out;
 };
 
-static bool is_switch(const struct opt *o)
-{
-	return o->type == OPT_T_BOOL || o->type == OPT_T_COUNT;
-}
-
 static bool repeats(const struct opt *o)
 {
 	return o->type == OPT_T_COUNT || o->type == OPT_T_LIST || o->type == OPT_T_KV;
-}
-
-static const struct opt *find(const struct walk *w, struct str name, char letter)
-{
-	for (size_t i = 0; i < w->nsets; i++)
-		for (const struct opt *o = w->sets[i].opts; o && o->type; o++)
-			if (letter ? o->letter == letter : str_is(name, o->name))
-				return o;
-	return NULL;
-}
-
-/* The flag of the word that takes the next word, if there is one. */
-static const struct opt *flag_waiting(const struct walk *w, const char *word)
-{
-	const struct opt *o = NULL;
-
-	if (word[1] == '-') {
-		o = find(w, str_of(word + 2), 0);
-		return o && !is_switch(o) ? o : NULL;
-	}
-	for (word++; *word; word++) {
-		o = find(w, STR_NONE, *word);
-		if (!o || !is_switch(o))
-			return o && !word[1] ? o : NULL;
-	}
-	return NULL;
 }
 
 static void walk(struct walk *w)
@@ -64,7 +33,7 @@ static void walk(struct walk *w)
 		else if (!strcmp(word, "--"))
 			w->only_names = true;
 		else
-			w->pending = flag_waiting(w, word);
+			w->pending = opt_waiting(w->sets, w->nsets, word);
 	}
 }
 
@@ -140,7 +109,7 @@ static enum opt_names offer_arg(struct walk *w, const struct arg *args, struct s
 
 	if (!args)
 		return NAMES_NONE;
-	while (args->name && i < w->names && args->need != ARG_MANY && args->need != ARG_ANY) {
+	while (args->name && i < w->names && !arg_is_many(args)) {
 		args++;
 		i++;
 	}
@@ -159,6 +128,7 @@ enum opt_names opt_candidates(const struct opt_set *sets, size_t nsets, const st
 	};
 	struct str rest = str_of(word), name;
 	const struct opt *o;
+	size_t set;
 
 	walk(&w);
 	*value = rest;
@@ -174,8 +144,8 @@ enum opt_names opt_candidates(const struct opt_set *sets, size_t nsets, const st
 		return NAMES_NONE;
 	}
 	str_cut(&rest, '=', &name);
-	o = find(&w, name, 0);
-	if (!o || is_switch(o))
+	o = opt_find(sets, nsets, name, 0, &set);
+	if (!o || opt_is_switch(o))
 		return NAMES_NONE;
 	return offer_value(&w, o, (struct str){ word, (size_t)(rest.p - word) }, rest, value);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Option tables for readers: help, JSON, mdoc, and the check of the tables themselves. */
-#include "opt.h"
+/* Option tables for readers: help, mdoc, and the check of the tables themselves. */
+#include "opt_int.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -10,11 +10,6 @@
 
 #define HELP_WIDTH 80
 #define HELP_COLUMN 26 /* where the words begin */
-
-static bool is_switch(const struct opt *o)
-{
-	return o->type == OPT_T_BOOL || o->type == OPT_T_COUNT;
-}
 
 static const char *arg_of(const struct opt *o)
 {
@@ -132,7 +127,7 @@ void opt_help(struct buf *b, const struct opt *opts)
 			buf_addf(b, "  -%c, --%s", o->letter, o->name);
 		else
 			buf_addf(b, "      --%s", o->name);
-		if (!is_switch(o)) {
+		if (!opt_is_switch(o)) {
 			buf_putc(b, ' ');
 			add_upper(b, arg_of(o));
 		}
@@ -148,102 +143,14 @@ void opt_usage(struct buf *b, const struct arg *args, const struct opt *opts)
 	const char *gap = "";
 
 	for (; args && args->name; args++) {
-		bool optional = args->need == ARG_OPTIONAL || args->need == ARG_ANY;
-		bool many = args->need == ARG_MANY || args->need == ARG_ANY;
+		bool optional = arg_is_optional(args);
 
 		buf_addf(b, "%s%s%s%s%s", gap, optional ? "[" : "", args->name,
-			many ? "..." : "", optional ? "]" : "");
+			arg_is_many(args) ? "..." : "", optional ? "]" : "");
 		gap = " ";
 	}
 	if (opts && opts->type)
 		buf_addf(b, "%s[flags]", gap);
-}
-
-static const char *kind_name(enum opt_names kind)
-{
-	static const char *const names[] = {
-		[NAMES_NONE] = "text",
-		[NAMES_TOPIC] = "topic",
-		[NAMES_NEW_TOPIC] = "new-topic",
-		[NAMES_GROUP] = "group",
-		[NAMES_NEW_GROUP] = "new-group",
-		[NAMES_NAMESPACE] = "namespace",
-		[NAMES_NEW_NAMESPACE] = "new-namespace",
-		[NAMES_BROKER] = "broker",
-		[NAMES_FILE] = "file",
-		[NAMES_CONTEXT] = "context",
-		[NAMES_ENUM] = "word",
-		[NAMES_TASK] = "task",
-		[NAMES_ID] = "id",
-	};
-
-	return names[kind];
-}
-
-static const char *type_name(enum opt_type type)
-{
-	static const char *const names[] = {
-		[OPT_T_BOOL] = "switch",
-		[OPT_T_COUNT] = "count",
-		[OPT_T_STR] = "text",
-		[OPT_T_INT] = "int",
-		[OPT_T_ENUM] = "word",
-		[OPT_T_MS] = "duration",
-		[OPT_T_BYTES] = "size",
-		[OPT_T_RATE] = "rate",
-		[OPT_T_TIME] = "time",
-		[OPT_T_LIST] = "list",
-		[OPT_T_KV] = "pairs",
-	};
-
-	return names[type];
-}
-
-static void describe_words(struct jw *w, const char *const *names)
-{
-	jw_key(w, "values");
-	jw_array(w);
-	for (; *names; names++)
-		jw_text(w, *names);
-	jw_array_end(w);
-}
-
-static void describe_one(struct jw *w, const struct opt *o)
-{
-	char letter[2] = { o->letter, '\0' };
-	struct buf def;
-
-	jw_object(w);
-	jw_kv_text(w, "name", o->name);
-	if (o->letter)
-		jw_kv_text(w, "letter", letter);
-	if (!is_switch(o))
-		jw_kv_text(w, "arg", arg_of(o));
-	jw_kv_text(w, "type", type_name(o->type));
-	if (o->kind)
-		jw_kv_text(w, "kind", kind_name(o->kind));
-	if (o->type == OPT_T_ENUM)
-		describe_words(w, o->names);
-	if (has_bounds(o)) {
-		jw_kv_int(w, "min", o->min);
-		jw_kv_int(w, "max", o->max);
-	}
-	buf_init(&def, 256);
-	add_default(&def, o);
-	if (def.n)
-		jw_kv_str(w, "default", buf_str(&def));
-	buf_release(&def);
-	jw_kv_text(w, "help", o->help);
-	jw_end(w);
-}
-
-void opt_describe_json(struct jw *w, const struct opt *opts)
-{
-	jw_array(w);
-	for (const struct opt *o = opts; o && o->type; o++)
-		if (!(o->flags & OPT_HIDDEN))
-			describe_one(w, o);
-	jw_array_end(w);
 }
 
 void opt_describe_mdoc(struct buf *b, const struct opt *opts)
@@ -257,7 +164,7 @@ void opt_describe_mdoc(struct buf *b, const struct opt *opts)
 		if (o->letter)
 			buf_addf(b, "Fl %c , ", o->letter);
 		buf_addf(b, "Fl -%s", o->name);
-		if (!is_switch(o))
+		if (!opt_is_switch(o))
 			buf_addf(b, " Ar %s", arg_of(o));
 		buf_putc(b, '\n');
 		buf_init(&text, 2048);
@@ -267,33 +174,14 @@ void opt_describe_mdoc(struct buf *b, const struct opt *opts)
 	}
 }
 
-void arg_describe_json(struct jw *w, const struct arg *args)
-{
-	jw_array(w);
-	for (; args && args->name; args++) {
-		jw_object(w);
-		jw_kv_text(w, "name", args->name);
-		jw_kv_text(w, "kind", kind_name(args->kind));
-		if (args->names)
-			describe_words(w, args->names);
-		jw_kv_bool(w, "optional", args->need == ARG_OPTIONAL || args->need == ARG_ANY);
-		jw_kv_bool(w, "repeatable", args->need == ARG_MANY || args->need == ARG_ANY);
-		jw_end(w);
-	}
-	jw_array_end(w);
-}
-
 void arg_describe_mdoc(struct buf *b, const struct arg *args)
 {
 	for (; args && args->name; args++) {
-		bool optional = args->need == ARG_OPTIONAL || args->need == ARG_ANY;
-
-		buf_puts(b, optional ? ".Op Ar " : ".Ar ");
+		buf_puts(b, arg_is_optional(args) ? " Op Ar " : " Ar ");
 		for (const char *c = args->name; *c; c++)
 			buf_putc(b, (char)tolower((unsigned char)*c));
-		if (args->need == ARG_MANY || args->need == ARG_ANY)
+		if (arg_is_many(args))
 			buf_puts(b, " ...");
-		buf_putc(b, '\n');
 	}
 }
 
@@ -348,7 +236,7 @@ static void check_value(const struct opt *o, struct buf *c)
 	if (o->size != size_of(o))
 		buf_addf(c, "--%s: its member has %zu bytes, not %zu\n", o->name, o->size,
 			size_of(o));
-	if (!is_switch(o) && o->type != OPT_T_ENUM && !o->arg)
+	if (!opt_is_switch(o) && o->type != OPT_T_ENUM && !o->arg)
 		buf_addf(c, "--%s: its value has no name\n", o->name);
 	if (o->type == OPT_T_ENUM) {
 		while (o->names && o->names[n])
@@ -368,7 +256,7 @@ static void check_value(const struct opt *o, struct buf *c)
 static void check_args(const struct arg *args, struct buf *c)
 {
 	for (; args && args->name; args++) {
-		bool many = args->need == ARG_MANY || args->need == ARG_ANY;
+		bool many = arg_is_many(args);
 
 		if (args->need != ARG_ONE && args[1].name)
 			buf_addf(c, "%s: only the last may be optional or repeated\n",
