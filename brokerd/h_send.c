@@ -3,6 +3,7 @@
  * h_send: messages from clients (10, 310, 320). The checks and their order are Apache's
  * (broker/.../processor/SendMessageProcessor.java), since clients act on the code they get:
  *
+ *	 2 busy				the disk is far behind
  *	 1 topic illegal		decoder
  *	16 topic not for clients	RMQ_SYS_..., SCHEDULE_TOPIC_XXXX
  *	26 %RETRY%G, no group G
@@ -23,6 +24,7 @@
 #include "brokerd/broker.h"
 #include "brokerd/catalog.h"
 #include "brokerd/dispatch.h"
+#include "brokerd/hold.h"
 #include "brokerd/retry.h"
 #include "brokerd/schedule.h"
 #include "brokerd/stats.h"
@@ -64,6 +66,16 @@ static const struct field send_v2_fields[] = { FIELD_TOPIC("b", struct send, top
 	FIELD_I32("j", struct send, reconsume_times, 0),
 	FIELD_I32_OR("l", struct send, max_reconsume, -1),
 	FIELD_BOOL("m", struct send, batch, 0), FIELD_END };
+
+static int check_load(struct request *rq)
+{
+	int n = hold_acks(rq->broker->hold);
+
+	if (LIKELY(n < HOLD_ACKS_MAX))
+		return 0;
+	return err_set(
+		&rq->err, TQ_EBUSY, "[OVERLOAD]system busy, %d sends wait for the disk", n);
+}
 
 /* --- where to --- */
 
@@ -438,7 +450,9 @@ static int send_message(struct request *rq, const void *fields)
 
 	reply_str(rq, "MSG_REGION", STR("DefaultRegion"));
 	reply_bool(rq, "TRACE_ON", true);
-	rc = pick_target(rq, f, &t);
+	rc = check_load(rq);
+	if (!rc)
+		rc = pick_target(rq, f, &t);
 	if (!rc)
 		rc = f->batch ? send_batch(rq, f, &t) : send_one(rq, f, &t);
 	if (rc)

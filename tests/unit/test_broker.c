@@ -18,6 +18,7 @@
 
 #include "brokerd/broker.h"
 #include "brokerd/dispatch.h"
+#include "brokerd/hold.h"
 #include "brokerd/server.h"
 #include "brokerd/store/store.h"
 #include "client.h"
@@ -334,6 +335,47 @@ Test(broker, held_pulls_are_answered_at_the_end)
 	client_run(c, 5000);
 	cr_assert_eq(w.code, RESP_PULL_NOT_FOUND);
 	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
+static int dial(void);
+
+Test(broker, refuses_sends_while_too_many_wait_for_the_disk)
+{
+	struct client *c = client();
+	static struct command rq;
+	struct err e = ERR_INIT;
+	struct buf out, in;
+	size_t total;
+	int fd;
+
+	start(flush_sync);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	sh->sync_hangs = true;
+	fd = dial();
+	buf_init(&out, 1 << 20);
+	buf_init(&in, 1 << 20);
+	fill_send(&rq, "t-1", STR("b"));
+	for (int i = 0; i < 1000; i++)
+		command_encode(&out, &rq);
+	for (int i = 0; i < HOLD_ACKS_MAX / 1000 + 2; i++)
+		cr_assert_eq(send(fd, out.p, out.n, MSG_NOSIGNAL), (ssize_t)out.n);
+	while (frame_measure(buf_str(&in), &total, &e) == TQ_ENOTYET) {
+		ssize_t n = recv(fd, buf_reserve(&in, 4096), 4096, 0);
+
+		cr_assert_gt(n, 0);
+		in.n += (size_t)n;
+	}
+	cr_assert_eq(command_decode(in.p, total, &rq, &e), 0);
+	cr_assert_eq(rq.code, RESP_SYSTEM_BUSY, "the first answer is a refusal");
+	sh->sync_hangs = false;
+	for (int i = 0; i < 100 && send_one(c, STR("c"), 5000) != RESP_SUCCESS; i++)
+		usleep(10000);
+	cr_assert_geq(queue_end(c), HOLD_ACKS_MAX);
+	close(fd);
+	cr_assert_eq(stop(), 0);
+	buf_release(&out);
+	buf_release(&in);
 	client_free(c);
 }
 
