@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "names.h"
+#include "sql92.h"
 
 /* ---- 34, 35 ---- */
 
@@ -187,6 +188,7 @@ static int consumer_list(struct request *rq, const void *fields)
 
 static int check_config(struct request *rq, const void *fields UNUSED)
 {
+	struct sql *filter = NULL;
 	struct subscription s;
 	cJSON *doc;
 	int rc = body_parse(rq, &doc);
@@ -197,8 +199,8 @@ static int check_config(struct request *rq, const void *fields UNUSED)
 		rq, cJSON_GetObjectItemCaseSensitive(doc, "subscriptionData"), &s, &rq->err);
 	cJSON_Delete(doc);
 	if (!rc && s.kind == SUB_SQL)
-		rc = err_set(&rq->err, TQ_EFAIL,
-			"The broker does not support consumer to filter message by SQL92");
+		rc = sql_parse(s.text, &filter, &rq->err);
+	sql_free(filter);
 	return rc;
 }
 

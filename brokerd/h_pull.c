@@ -5,8 +5,9 @@
  * more, and is answered with whatever that finds. Offsets are committed on the first run only:
  * by the second the client may have committed more.
  *
- * A filter is a set of tag hashes. Hits that are none are sorted out by the client, which compares
- * the tags themselves.
+ * A filter is a set of tag hashes, or SQL92 on the properties. Hits of hashes that are none are
+ * sorted out by the client, which compares the tags themselves. A pull with SQL is woken by any
+ * message, and then told to look again behind it when the filter refuses it.
  */
 #include "brokerd/broker.h"
 #include "brokerd/catalog.h"
@@ -16,6 +17,8 @@
 #include "brokerd/registry.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "props.h"
+#include "sql92.h"
 
 enum pull_flag {
 	PULL_COMMIT = 1,
@@ -51,6 +54,8 @@ struct reading {
 	bool all;
 	const int32_t *codes;
 	size_t n_codes;
+	struct str text; /* of a SQL filter; STR_NONE: tags */
+	struct sql *sql; /* of this run; read_store() ends it */
 };
 
 /* --- checks, in Apache's order --- */
@@ -120,6 +125,19 @@ static int find_subscription(struct request *rq, const struct pull *f, const str
 	return rc;
 }
 
+/*
+ * A bad filter is refused at once where it is in the request, and named as such where a heartbeat
+ * brought it, as Apache does.
+ */
+static int parse_filter(struct request *rq, const struct pull *f, struct reading *rd)
+{
+	if (!sql_parse(rd->text, &rd->sql, &rq->err))
+		return 0;
+	if (!(f->sysflag & PULL_SUBSCRIPTION))
+		rq->err.response = RESP_FILTER_DATA_NOT_EXIST;
+	return err_wrap(&rq->err, "the filter of group [" STR_FMT "]", STR_ARG(f->group));
+}
+
 static int check(struct request *rq, const struct pull *f, struct reading *rd)
 {
 	const struct subscription *s = NULL;
@@ -130,9 +148,10 @@ static int check(struct request *rq, const struct pull *f, struct reading *rd)
 		(rc = find_subscription(rq, f, g, &s)));
 	if (rc)
 		return rc;
-	if (s->kind == SUB_SQL)
-		return err_set(&rq->err, TQ_EFAIL,
-			"The broker does not support consumer to filter message by SQL92");
+	if (s->kind == SUB_SQL) {
+		rd->text = s->text;
+		return parse_filter(rq, f, rd);
+	}
 	rd->all = s->all || f->sysflag & PULL_CLASS_FILTER;
 	rd->codes = s->codes;
 	rd->n_codes = s->n_tags;
@@ -143,7 +162,7 @@ static int check(struct request *rq, const struct pull *f, struct reading *rd)
 
 static bool accepts(const struct reading *rd, int64_t tags_code)
 {
-	if (rd->all)
+	if (rd->all || rd->text.p)
 		return true;
 	for (size_t i = 0; i < rd->n_codes; i++) {
 		if (rd->codes[i] == (int32_t)tags_code)
@@ -152,9 +171,33 @@ static bool accepts(const struct reading *rd, int64_t tags_code)
 	return false;
 }
 
+static struct str property(void *arg, struct str name)
+{
+	const struct message *m = arg;
+	struct str rest = m->properties, found = STR_NONE;
+	struct prop p;
+
+	while (props_next(&rest, &p))
+		if (str_eq(p.name, name))
+			found = p.value;
+	return found;
+}
+
+static bool match_record(const struct sql *q, struct str record)
+{
+	struct rd r = rd_init(record);
+	struct message m;
+
+	return !message_decode(&r, &m, NULL) && sql_matches(q, property, &m);
+}
+
 static bool match_unit(void *arg, int64_t tags_code, struct str record)
 {
-	return record.p || accepts(arg, tags_code);
+	const struct reading *rd = arg;
+
+	if (!record.p)
+		return accepts(rd, tags_code);
+	return !rd->sql || match_record(rd->sql, record);
 }
 
 static bool match_arrival(void *arg, int64_t tags_code)
@@ -173,7 +216,7 @@ static const int codes[] = {
 	[STORE_HOLE] = RESP_PULL_NOT_FOUND,
 };
 
-static struct store_batch *read_store(struct request *rq, const struct reading *rd, int *code)
+static struct store_batch *read_store(struct request *rq, struct reading *rd, int *code)
 {
 	const struct config *cfg = rq->broker->cfg;
 	struct store_batch *got = arena_alloc(rq->arena, sizeof(*got));
@@ -184,10 +227,12 @@ static struct store_batch *read_store(struct request *rq, const struct reading *
 		.max = (int)MIN(MAX(rd->max, 1), cfg->pull_max_messages),
 		.max_bytes = (size_t)cfg->pull_max_bytes,
 		.match = rd->all ? NULL : match_unit,
-		.match_arg = (void *)(uintptr_t)rd,
+		.match_arg = rd,
 	};
 
 	store_read(rq->broker->store, &q, got);
+	sql_free(rd->sql);
+	rd->sql = NULL;
 	*code = codes[got->status];
 	if (got->status == STORE_EMPTY_QUEUE && !rd->offset)
 		*code = RESP_PULL_NOT_FOUND;
@@ -228,10 +273,14 @@ static void answer(
 
 static void woken(struct request *rq, void *arg)
 {
-	const struct reading *rd = arg;
+	struct reading *rd = arg;
 	struct store_batch *got;
 	int code;
 
+	if (rd->text.p && sql_parse(rd->text, &rd->sql, &rq->err)) {
+		request_finish(rq, rq->err.code);
+		return;
+	}
 	got = read_store(rq, rd, &code);
 	answer(rq, rd, got, code);
 	request_finish(rq, 0);
@@ -260,6 +309,7 @@ static int wait_for_message(struct request *rq, const struct reading *rd, int64_
 	*own = *rd;
 	own->group = keep(parked->arena, rd->group);
 	own->topic = keep(parked->arena, rd->topic);
+	own->text = rd->text.p ? keep(parked->arena, rd->text) : STR_NONE;
 	own->codes = own_codes;
 	for (size_t i = 0; i < rd->n_codes; i++)
 		own_codes[i] = rd->codes[i];
@@ -270,7 +320,11 @@ static int wait_for_message(struct request *rq, const struct reading *rd, int64_
 static int pull_message(struct request *rq, const void *fields)
 {
 	const struct pull *f = fields;
-	struct reading rd = { f->group, f->topic, f->queue, f->max, f->offset, false, NULL, 0 };
+	struct reading rd = { .group = f->group,
+		.topic = f->topic,
+		.queue = f->queue,
+		.max = f->max,
+		.offset = f->offset };
 	struct store_batch *got;
 	int rc, code;
 
@@ -280,8 +334,10 @@ static int pull_message(struct request *rq, const void *fields)
 	if (f->sysflag & PULL_COMMIT && f->commit_offset >= 0) {
 		rc = offsets_set(rq->broker->offsets, f->group, f->topic, f->queue,
 			f->commit_offset, &rq->err);
-		if (rc)
+		if (rc) {
+			sql_free(rd.sql);
 			return rc;
+		}
 	}
 	got = read_store(rq, &rd, &code);
 	if (code == RESP_PULL_NOT_FOUND && f->sysflag & PULL_SUSPEND && f->hold_ms > 0 &&
