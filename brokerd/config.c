@@ -109,14 +109,14 @@ static int check_addresses(const struct config *cfg, struct err *e)
 			"clients are not authenticated yet: whoever connects may do anything");
 		return err_hint(e, "--insecure-listen-without-authentication allows it");
 	}
-	if (!cfg->advertised_address[0]) {
-		if (!is_any(&listen))
-			return 0;
-		err_set(e, TQ_EPRECOND, "listen-address '%s' is no address for clients",
-			cfg->listen_address);
-		return err_hint(e, "say with --advertised-address how they reach this machine");
-	}
-	return config_address("advertised-address", cfg->advertised_address, &advertised, e);
+	advertised = listen;
+	if (cfg->advertised_address[0])
+		rc = config_address(
+			"advertised-address", cfg->advertised_address, &advertised, e);
+	if (rc || !is_any(&advertised))
+		return rc;
+	err_set(e, TQ_EPRECOND, "clients cannot be told an address that stands for every one");
+	return err_hint(e, "say with --advertised-address how they reach this machine");
 }
 
 static int check_names(const struct config *cfg, struct err *e)
