@@ -37,10 +37,6 @@ static const struct {
 	{ "brokerVersionDesc", "V4_9_8" },
 	{ "dispatchMaxBuffer", "0" },
 	{ "getMessageEntireTimeMax", "0" },
-	{ "msgGetTotalTodayMorning", "0" },
-	{ "msgGetTotalYesterdayMorning", "0" },
-	{ "msgPutTotalTodayMorning", "0" },
-	{ "msgPutTotalYesterdayMorning", "0" },
 	{ "pageCacheLockTimeMills", "0" },
 	{ "pullThreadPoolQueueCapacity", "100000" },
 	{ "pullThreadPoolQueueHeadWaitTimeMills", "0" },
@@ -99,7 +95,11 @@ static void put_message_counts(struct jw *w, const struct stats *s)
 	put_rates(w, s, "getTotalTps", STAT_GET_FOUND, STAT_GET_MISS);
 	put_rates(w, s, "getTransferedTps", STAT_GET, STAT_COUNT);
 	put_rates(w, s, "putTps", STAT_PUT, STAT_COUNT);
+	put_number(w, "msgGetTotalTodayMorning", stats_morning(s, STAT_GET, 0));
 	put_number(w, "msgGetTotalTodayNow", stats_total(s, STAT_GET));
+	put_number(w, "msgGetTotalYesterdayMorning", stats_morning(s, STAT_GET, 1));
+	put_number(w, "msgPutTotalTodayMorning", stats_morning(s, STAT_PUT, 0));
+	put_number(w, "msgPutTotalYesterdayMorning", stats_morning(s, STAT_PUT, 1));
 	put_number(w, "msgPutTotalTodayNow", puts);
 	put_number(w, "putMessageTimesTotal", MAX(puts, 1));
 	put_number(w, "putMessageFailedTimes", stats_total(s, STAT_PUT_FAILED));

@@ -45,6 +45,7 @@ struct meta {
 	sqlite3_stmt *stmts[STMT_COUNT]; /* prepared at first use */
 	sqlite3_stmt *row; /* of the meta_each() that runs */
 	const char *path; /* borrowed from metadb */
+	bool io_failed; /* a read, write or sync, ever */
 };
 
 struct job {
@@ -69,17 +70,20 @@ struct metadb {
 	size_t n;
 	int rc; /* of its BEGIN */
 	struct err err;
+	bool broken; /* takes no more changes */
 };
 
 /* ---- SQLite ---- */
 
 static int fail(struct meta *m, struct err *e)
 {
-	int code = sqlite3_errcode(m->db);
+	int code = sqlite3_errcode(m->db) & 0xff;
 	int tq = code == SQLITE_FULL	     ? TQ_ENOSPACE
 		 : code == SQLITE_CONSTRAINT ? TQ_EEXIST
 					     : TQ_EIO;
 
+	if (code == SQLITE_IOERR)
+		m->io_failed = true;
 	return err_set(e, tq, "metadata '%s': %s", m->path, sqlite3_errmsg(m->db));
 }
 
@@ -347,14 +351,37 @@ static void finish_job(void *arg)
 	mem_free(j);
 }
 
+/*
+ * After a failed write or sync nobody knows what is on the disk, and trying again would only
+ * look like success: nothing is changed any more until the next start.
+ */
+static void note_damage(struct metadb *db)
+{
+	if (db->broken || !db->m.io_failed)
+		return;
+	db->broken = true;
+	log_error("metadb", "'%s' takes no more changes until brokerd is restarted", db->path);
+}
+
+static void begin_batch(struct metadb *db)
+{
+	err_clear(&db->err);
+	if (db->broken)
+		db->rc = err_set(&db->err, TQ_EUNAVAILABLE,
+			"metadata '%s' takes no changes since a write failed", db->path);
+	else
+		db->rc = run_sql(&db->m, "BEGIN IMMEDIATE", &db->err);
+}
+
 static void end_batch(struct metadb *db)
 {
 	struct job *j, *next;
 
 	if (!db->rc)
 		db->rc = commit(&db->m, &db->err);
-	if (db->rc)
+	if (db->rc && !db->broken)
 		log_err("metadb", &db->err);
+	note_damage(db);
 	for (j = db->head; j; j = next) {
 		next = j->next;
 		if (db->rc && !j->rc) {
@@ -370,10 +397,8 @@ static void end_batch(struct metadb *db)
 
 static void add_to_batch(struct metadb *db, struct job *j)
 {
-	if (!db->n++) {
-		err_clear(&db->err);
-		db->rc = run_sql(&db->m, "BEGIN IMMEDIATE", &db->err);
-	}
+	if (!db->n++)
+		begin_batch(db);
 	if (!db->rc)
 		j->rc = run_job(&db->m, j->run, j->arg, &j->err);
 	*db->tail = j;

@@ -6,6 +6,7 @@
  */
 #include "brokerd/stats.h"
 
+#include "clock.h"
 #include "map.h"
 
 #define SECONDS 601
@@ -26,12 +27,17 @@ struct stats {
 	int64_t totals[STAT_COUNT];
 	int64_t samples[SECONDS][STAT_COUNT];
 	int64_t ticks;
+	int64_t mornings[2][STAT_COUNT]; /* today's, yesterday's */
+	int day; /* of the year, local; -1: no tick yet */
 	struct key *keys;
 };
 
 struct stats *stats_new(void)
 {
-	return mem_alloc(sizeof(struct stats));
+	struct stats *s = mem_alloc(sizeof(*s));
+
+	s->day = -1;
+	return s;
 }
 
 void stats_free(struct stats *s)
@@ -67,10 +73,29 @@ double stats_rate(const struct stats *s, enum stat_what what, int seconds)
 	       (double)back;
 }
 
+static void turn_day(struct stats *s)
+{
+	time_t now = (time_t)(clock_wall_ms() / 1000);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	if (s->day >= 0 && s->day != tm.tm_yday) {
+		memcpy(s->mornings[1], s->mornings[0], sizeof(s->mornings[1]));
+		memcpy(s->mornings[0], s->totals, sizeof(s->mornings[0]));
+	}
+	s->day = tm.tm_yday;
+}
+
+int64_t stats_morning(const struct stats *s, enum stat_what what, int days_ago)
+{
+	return s->mornings[days_ago][what];
+}
+
 void stats_tick(struct stats *s)
 {
 	struct key *k, *tmp;
 
+	turn_day(s);
 	memcpy(s->samples[s->ticks % SECONDS], s->totals, sizeof(s->totals));
 	s->ticks++;
 	if (s->ticks % KEY_EVERY)

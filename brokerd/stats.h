@@ -37,6 +37,8 @@ int64_t stats_total(const struct stats *s, enum stat_what what);
 /* Per second over the last `seconds` (at most 600); what is there if the start is nearer. */
 double stats_rate(const struct stats *s, enum stat_what what, int seconds);
 void stats_tick(struct stats *s); /* each second */
+/* The total as it was at the last local midnight (days_ago 0) and the one before (1). */
+int64_t stats_morning(const struct stats *s, enum stat_what what, int days_ago);
 
 /* Per topic or (topic, group): "TOPIC_PUT_NUMS", "t"; "GROUP_GET_NUMS", "t@g". */
 enum stat_kind { STAT_TOPIC_PUT, STAT_GROUP_GET, STAT_SEND_BACK_OF, STAT_KINDS };

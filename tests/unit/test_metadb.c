@@ -181,6 +181,67 @@ Test(metadb, a_failed_transaction_fails_each_of_its_jobs)
 	meta_box_release(&b);
 }
 
+/* ---- a disk that fails ---- */
+
+static bool disk_fails;
+static sqlite3_io_methods methods[32]; /* one for each file opened: they differ */
+static size_t n_methods;
+static int (*real_sync)(sqlite3_file *, int);
+static sqlite3_vfs *real_vfs;
+
+static int sync_or_fail(sqlite3_file *f, int flags)
+{
+	return disk_fails ? SQLITE_IOERR_FSYNC : real_sync(f, flags);
+}
+
+static int open_and_wrap(
+	sqlite3_vfs *v UNUSED, const char *name, sqlite3_file *f, int flags, int *out)
+{
+	int rc = real_vfs->xOpen(real_vfs, name, f, flags, out);
+
+	if (rc == SQLITE_OK && f->pMethods) {
+		sqlite3_io_methods *m = &methods[n_methods++ % ARRAY_LEN(methods)];
+
+		*m = *f->pMethods;
+		real_sync = m->xSync;
+		m->xSync = sync_or_fail;
+		f->pMethods = m;
+	}
+	return rc;
+}
+
+Test(metadb, believes_a_disk_no_more_that_failed_to_sync)
+{
+	struct put first = { .key = "a", .value = "1" }, lost = { .key = "b", .value = "1" },
+		   refused = { .key = "c", .value = "1" };
+	static sqlite3_vfs vfs;
+	struct meta_box b;
+
+	real_vfs = sqlite3_vfs_find(NULL);
+	vfs = *real_vfs;
+	vfs.zName = "failing";
+	vfs.xOpen = open_and_wrap;
+	sqlite3_vfs_register(&vfs, 1);
+	meta_box_init(&b);
+	metadb_submit(b.db, put, done, &first);
+	disk_fails = true;
+	metadb_submit(b.db, put, done, &lost);
+	disk_fails = false;
+	metadb_submit(b.db, put, done, &refused);
+	meta_settle(&b);
+	cr_assert_eq(first.rc, 0);
+	cr_assert_eq(lost.rc, TQ_EIO);
+	cr_assert_eq(refused.rc, TQ_EUNAVAILABLE, "a second sync that works proves nothing");
+	meta_box_close(&b);
+	meta_box_open(&b);
+	cr_assert(has(b.db, "a", "1"));
+	cr_assert_not(has(b.db, "c", "1"));
+	metadb_submit(b.db, put, done, &refused);
+	meta_settle(&b);
+	cr_assert_eq(refused.rc, 0, "a restart begins anew");
+	meta_box_release(&b);
+}
+
 Test(metadb, says_what_is_wrong_with_the_file)
 {
 	struct err e = ERR_INIT;

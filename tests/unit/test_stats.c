@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "brokerd/stats.h"
+#include "clock.h"
 
 Test(stats, totals_only_grow)
 {
@@ -52,4 +53,28 @@ Test(stats, keys_are_apart)
 		stats_tick(s);
 	cr_assert_eq(stats_key_rate(s, STAT_GROUP_GET, STR("t"), STR("g")), 0.0);
 	stats_free(s);
+}
+
+Test(stats, mornings_are_the_totals_at_midnight)
+{
+	struct stats *s;
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	clock_test_set(1700000000000); /* 22:13:20 */
+	s = stats_new();
+	stats_add(s, STAT_PUT, 5);
+	stats_tick(s);
+	cr_assert_eq(stats_morning(s, STAT_PUT, 0), 0, "it was not there this morning");
+	clock_test_advance(2 * 3600000);
+	stats_tick(s);
+	stats_add(s, STAT_PUT, 7);
+	cr_assert_eq(stats_morning(s, STAT_PUT, 0), 5);
+	cr_assert_eq(stats_morning(s, STAT_PUT, 1), 0);
+	clock_test_advance(24 * 3600000);
+	stats_tick(s);
+	cr_assert_eq(stats_morning(s, STAT_PUT, 0), 12);
+	cr_assert_eq(stats_morning(s, STAT_PUT, 1), 5);
+	stats_free(s);
+	clock_test_off();
 }
