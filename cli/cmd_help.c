@@ -98,17 +98,14 @@ struct completion_args {
 	const char *shell;
 };
 
-static const char *const shells[] = { "bash", "zsh", "fish", NULL };
+static const char *const shells[] = { "bash", "zsh", "fish", NULL }; /* as shims[] */
 
 static int completion(struct ctx *cx, const void *args)
 {
 	static const char *const shims[] = { shim_bash, shim_zsh, shim_fish };
 	const struct completion_args *a = args;
-	size_t i = 0;
 
-	while (strcmp(shells[i], a->shell))
-		i++;
-	return out_text(cx->out, str_of(shims[i]), &cx->err);
+	return out_text(cx->out, str_of(shims[str_index(str_of(a->shell), shells)]), &cx->err);
 }
 
 const struct cmd cmd_completion[] = {

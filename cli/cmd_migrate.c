@@ -337,12 +337,12 @@ static int migrate_list(struct ctx *cx, const void *args UNUSED)
 
 static int check_filter(struct ctx *cx, const struct task_args *a)
 {
-	bool known = !a->state;
+	int state;
 
-	for (int i = 0; !known && item_state_names[i]; i++)
-		known = !strcmp(item_state_names[i], a->state);
-	if (!known)
-		return err_set(&cx->err, TQ_EUSAGE, "--state '%s': no such state", a->state);
+	if (a->state && opt_choose(item_state_names, str_of(a->state), &state, &cx->err)) {
+		err_wrap(&cx->err, "--state");
+		return cx->err.code = TQ_EUSAGE;
+	}
 	if (a->reason && !reason_from(a->reason))
 		return err_set(&cx->err, TQ_EUSAGE, "--reason '%s': no such reason", a->reason);
 	return 0;

@@ -221,42 +221,27 @@ static int out_of_bounds(const struct conf_key *k, struct err *e)
 static int read_bool(struct str s, int64_t *out, struct err *e)
 {
 	static const char *const words[] = { "false", "true", "off", "on", "no", "yes", "0",
-		"1" };
+		"1", NULL };
+	int i = str_index(s, words);
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_is(s, words[i])) {
-			*out = i & 1;
-			return 0;
-		}
-	return err_set(e, TQ_EINVAL, "'" STR_FMT "' is not true or false", STR_ARG(s));
-}
-
-static int read_choice(const struct conf_key *k, struct str s, int64_t *out, struct err *e)
-{
-	struct buf b;
-
-	for (int64_t i = 0; k->names[i]; i++)
-		if (str_is(s, k->names[i])) {
-			*out = i;
-			return 0;
-		}
-	buf_init(&b, 1000);
-	for (size_t i = 0; k->names[i]; i++)
-		buf_addf(&b, "%s%s", i ? ", " : "", k->names[i]);
-	err_set(e, TQ_EINVAL, "'" STR_FMT "' is not one of %s", STR_ARG(s), b.p);
-	buf_release(&b);
-	return TQ_EINVAL;
+	if (i < 0)
+		return err_set(e, TQ_EINVAL, "'" STR_FMT "' is not true or false", STR_ARG(s));
+	*out = i & 1;
+	return 0;
 }
 
 static int read_number(const struct conf_key *k, struct str s, int64_t *out, struct err *e)
 {
 	int64_t v = 0;
-	int rc;
+	int choice, rc;
 
 	if (k->kind == CONF_T_BOOL)
 		return read_bool(s, out, e);
-	if (k->kind == CONF_T_CHOICE)
-		return read_choice(k, s, out, e);
+	if (k->kind == CONF_T_CHOICE) {
+		rc = opt_choose(k->names, s, &choice, e);
+		*out = rc ? *out : choice;
+		return rc;
+	}
 	if (k->kind == CONF_T_TIME)
 		rc = str_to_ms(s, &v, e);
 	else if (k->kind == CONF_T_BYTES)
@@ -654,9 +639,10 @@ static void add_facts(const struct conf_key *k, struct buf *b)
 		buf_puts(b, "empty");
 	else
 		add_default(k, b);
-	if (k->kind == CONF_T_CHOICE)
-		for (size_t i = 0; k->names[i]; i++)
-			buf_addf(b, "%s%s", i ? ", " : "; one of ", k->names[i]);
+	if (k->kind == CONF_T_CHOICE) {
+		buf_puts(b, "; one of ");
+		facts_words(b, k->names);
+	}
 	if (k->kind == CONF_T_NUMBER || k->kind == CONF_T_TIME || k->kind == CONF_T_BYTES) {
 		buf_puts(b, "; ");
 		add_number(b, k, k->min);
@@ -694,45 +680,6 @@ void conf_describe_mdoc(const struct conf *c, struct buf *out)
 		facts_sentence(out, buf_str(&facts));
 		buf_release(&facts);
 	}
-}
-
-static const char *kind_name(enum conf_kind kind)
-{
-	static const char *const names[] = { "", "text", "number", "bool", "choice", "time",
-		"bytes", "list" };
-
-	return names[kind];
-}
-
-void conf_describe_json(const struct conf *c, struct jw *w)
-{
-	jw_array(w);
-	for (size_t i = 0; i < c->n; i++) {
-		const struct conf_key *k = &c->keys[i];
-		struct buf def;
-
-		buf_init(&def, FILE_MAX);
-		add_default(k, &def);
-		jw_object(w);
-		jw_kv_text(w, "key", c->names[i]);
-		jw_kv_text(w, "type", kind_name(k->kind));
-		jw_kv_str(w, "default", buf_str(&def));
-		if (k->names) {
-			jw_key(w, "values");
-			jw_array(w);
-			for (size_t j = 0; k->names[j]; j++)
-				jw_text(w, k->names[j]);
-			jw_array_end(w);
-		} else if (!is_text(k) && k->kind != CONF_T_BOOL) {
-			jw_kv_int(w, "min", k->min);
-			jw_kv_int(w, "max", k->max);
-		}
-		jw_kv_bool(w, "reload", (k->flags & CONF_RELOAD) != 0);
-		jw_kv_text(w, "help", k->doc);
-		jw_end(w);
-		buf_release(&def);
-	}
-	jw_array_end(w);
 }
 
 static size_t size_of(enum conf_kind kind)

@@ -38,15 +38,14 @@
  *	if (!rc)
  *		rc = conf_load(&c, file, &sets[1], e);	// default < file < environment < flag
  *
- * The file is YAML; `log: {level: info}` and log.level are the same as log-level. Unknown keys and bad values are errors with
- * file, line and column.
+ * The file is YAML; `log: {level: info}` and log.level are the same as log-level. Unknown keys and
+ * bad values are errors with file, line and column.
  */
 #ifndef TDMQ_CONF_H
 #define TDMQ_CONF_H
 
 #include "buf.h"
 #include "err.h"
-#include "json.h"
 #include "opt.h"
 #include "strv.h"
 
@@ -180,7 +179,6 @@ bool conf_get(const struct conf *c, const char *key, struct buf *out);
 void conf_dump(const struct conf *c, bool only_changed, struct buf *out);
 void conf_sample(const struct conf *c, struct buf *out); /* the dump of defaults, commented */
 void conf_describe_mdoc(const struct conf *c, struct buf *out); /* .It Ic key ... */
-void conf_describe_json(const struct conf *c, struct jw *w);
 /* What is wrong with the table, one complaint a line. */
 void conf_check(const struct conf_key *keys, struct buf *complaints);
 

@@ -15,6 +15,12 @@ void facts_bytes(struct buf *b, int64_t v)
 	buf_addf(b, "%lld%s", (long long)v, units[i]);
 }
 
+void facts_words(struct buf *b, const char *const *words)
+{
+	for (size_t i = 0; words[i]; i++)
+		buf_addf(b, "%s%s", i ? ", " : "", words[i]);
+}
+
 void facts_sentence(struct buf *b, struct str s)
 {
 	if (s.n && (s.p[0] == '.' || s.p[0] == '\''))

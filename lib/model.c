@@ -25,6 +25,7 @@ static const char *const wire_types[] = {
 	[TOPIC_FIFO] = "FIFO",
 	[TOPIC_DELAY] = "DELAY",
 	[TOPIC_TRANSACTION] = "TRANSACTION",
+	[TOPIC_TYPES] = NULL,
 };
 
 const char *topic_type_wire(int type)
@@ -35,10 +36,9 @@ const char *topic_type_wire(int type)
 
 int topic_type_from_wire(const char *s, int absent)
 {
-	for (int i = 0; s && i < TOPIC_TYPES; i++)
-		if (!strcmp(s, wire_types[i]))
-			return i;
-	return absent;
+	int i = str_index(str_of(s), wire_types);
+
+	return i >= 0 ? i : absent;
 }
 
 struct topic topic_defaults(void)

@@ -10,6 +10,7 @@
 #include <limits.h>
 
 #include "clock.h"
+#include "facts.h"
 #include "names.h"
 #include "when.h"
 
@@ -277,27 +278,25 @@ static int check_name(enum opt_names kind, struct str s, struct err *e)
 	}
 }
 
-static int choose(const char *const *names, struct str s, int64_t *out, struct err *e)
+int opt_choose(const char *const *words, struct str s, int *out, struct err *e)
 {
 	struct buf b;
 	const char *near;
-	int rc;
+	int i = str_index(s, words);
 
-	for (int64_t i = 0; names[i]; i++)
-		if (str_is(s, names[i])) {
-			*out = i;
-			return 0;
-		}
+	if (i >= 0) {
+		*out = i;
+		return 0;
+	}
 	buf_init(&b, 300);
-	for (size_t i = 0; names[i]; i++)
-		buf_addf(&b, "%s%s", i ? ", " : "", names[i]);
-	rc = err_set(e, TQ_EUSAGE, "'" STR_FMT "' is not one of %s", STR_ARG(s),
+	facts_words(&b, words);
+	err_set(e, TQ_EINVAL, "'" STR_FMT "' is not one of %s", STR_ARG(s),
 		buf_err(&b) ? "the words it may be" : b.p);
-	near = opt_nearest(s, names);
+	buf_release(&b);
+	near = opt_nearest(s, words);
 	if (near)
 		err_hint(e, "did you mean %s?", near);
-	buf_release(&b);
-	return rc;
+	return TQ_EINVAL;
 }
 
 static int within(const struct opt *o, int64_t v, struct err *e)
@@ -399,9 +398,7 @@ static int set_value(struct parse *p, const struct opt *o, void *to, const char 
 		rc = str_to_i64(s, least, -(least + 1), &v, "value", p->e);
 		break;
 	case OPT_T_ENUM:
-		rc = choose(o->names, s, &v, p->e);
-		store_int(o, to, v);
-		return rc;
+		return opt_choose(o->names, s, to, p->e);
 	case OPT_T_MS:
 		rc = str_to_ms(s, &v, p->e);
 		break;
@@ -476,8 +473,7 @@ static void set_options(struct parse *p)
 
 static void set_arg(struct parse *p, const struct arg *arg, void *to, const char *word)
 {
-	int64_t i;
-	int rc;
+	int i, rc;
 
 	if (p->rc)
 		return;
@@ -485,7 +481,7 @@ static void set_arg(struct parse *p, const struct arg *arg, void *to, const char
 		strv_add(to, str_of(word));
 	else
 		*(const char **)to = word;
-	rc = arg->kind == NAMES_ENUM ? choose(arg->names, str_of(word), &i, p->e)
+	rc = arg->kind == NAMES_ENUM ? opt_choose(arg->names, str_of(word), &i, p->e)
 				     : check_name(arg->kind, str_of(word), p->e);
 	if (!rc)
 		return;

@@ -235,6 +235,9 @@ char *opt_take_word(const struct opt *global, int *argc, char **argv);
 /* The word of `names` (NULL at the end) nearest to `word`, at most 2 edits away; NULL if none is. */
 const char *opt_nearest(struct str word, const char *const *names);
 
+/* Which of the words (NULL at the end) it is; TQ_EINVAL names them all and the nearest one. */
+int opt_choose(const char *const *words, struct str s, int *out, struct err *e);
+
 /* "TOPIC... [flags]" */
 void opt_usage(struct buf *b, const struct arg *args, const struct opt *opts);
 /* One or two lines an option, within 80 columns. */

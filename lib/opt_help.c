@@ -60,8 +60,7 @@ static void add_facts(struct buf *b, const struct opt *o)
 	struct buf def;
 
 	if (o->type == OPT_T_ENUM)
-		for (size_t i = 0; o->names[i]; i++)
-			buf_addf(b, "%s%s", i ? ", " : "", o->names[i]);
+		facts_words(b, o->names);
 	if (has_bounds(o)) {
 		add_number(b, o, o->min);
 		buf_puts(b, " to ");

@@ -47,6 +47,14 @@ int str_cmp(struct str a, struct str b)
 	return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
+int str_index(struct str s, const char *const *words)
+{
+	for (int i = 0; words[i]; i++)
+		if (str_is(s, words[i]))
+			return i;
+	return -1;
+}
+
 bool str_glob(const char *pattern, struct str s)
 {
 	char *z = mem_strn(s.p, s.n);

@@ -56,6 +56,8 @@ bool str_cut(struct str *s, char c, struct str *head);
 struct str str_trim(struct str s); /* without blanks, tabs and line ends at both ends */
 bool str_ends(struct str s, struct str suffix);
 int str_cmp(struct str a, struct str b); /* as memcmp, shorter first */
+/* Which of the words (NULL at the end) it is; -1: none of them. */
+int str_index(struct str s, const char *const *words);
 /* The shell patterns * ? [a-z], the whole of s; no special treatment of any byte. */
 bool str_glob(const char *pattern, struct str s);
 

@@ -121,15 +121,9 @@ static int body_err(const struct buf *b, const struct task *t, struct err *e)
 
 static int word(const char *const *names, const char *text, int absent)
 {
-	for (int i = 0; text && names[i]; i++)
-		if (!strcmp(names[i], text))
-			return i;
-	return absent;
-}
+	int i = str_index(str_of(text), names);
 
-static const char *own(struct arena *mem, const char *s)
-{
-	return arena_str(mem, s);
+	return i >= 0 ? i : absent;
 }
 
 /* "task" of an answer, or the head of a line. */
@@ -140,10 +134,10 @@ static void get_task(struct task *t, struct arena *mem, const cJSON *o)
 	t->id = json_int(o, "id", t->id);
 	t->state = (enum task_state)word(
 		task_state_names, json_text(o, "state", NULL), (int)t->state);
-	t->name = own(mem, json_text(doc, "name", t->name));
-	t->mode = own(mem, json_text(doc, "mode", t->mode));
-	t->source = own(mem, json_text(doc, "source", t->source));
-	t->target = own(mem, json_text(doc, "target", t->target));
+	t->name = arena_str(mem, json_text(doc, "name", t->name));
+	t->mode = arena_str(mem, json_text(doc, "mode", t->mode));
+	t->source = arena_str(mem, json_text(doc, "source", t->source));
+	t->target = arena_str(mem, json_text(doc, "target", t->target));
 	t->created_ms = json_int(doc, "createdMs", t->created_ms);
 	t->finished_ms = json_int(doc, "finishedMs", t->finished_ms);
 }
@@ -156,11 +150,11 @@ static void get_item(struct task_item *it, struct arena *mem, const cJSON *o)
 		object_kind_names, json_text(o, "kind", NULL), (int)it->kind);
 	it->state = (enum item_state)word(
 		item_state_names, json_text(o, "state", NULL), (int)it->state);
-	it->source = own(mem, json_text(doc, "source", it->source ? it->source : ""));
-	it->ns = own(mem, json_text(doc, "namespace", NULL));
-	it->name = own(mem, json_text(doc, "name", NULL));
+	it->source = arena_str(mem, json_text(doc, "source", it->source ? it->source : ""));
+	it->ns = arena_str(mem, json_text(doc, "namespace", NULL));
+	it->name = arena_str(mem, json_text(doc, "name", NULL));
 	it->reason = reason_from(json_text(doc, "reason", ""));
-	it->detail = own(mem, json_text(doc, "detail", ""));
+	it->detail = arena_str(mem, json_text(doc, "detail", ""));
 	it->at_ms = json_int(doc, "atMs", 0);
 	it->warnings = 0;
 	cJSON_ArrayForEach (w, cJSON_GetObjectItemCaseSensitive(doc, "warnings"))
@@ -380,10 +374,10 @@ static void copy_head(struct task *to, struct arena *mem, const struct task *t)
 	*to = *t;
 	to->mem = (struct arena){ NULL };
 	to->items = NULL;
-	to->name = own(mem, t->name);
-	to->mode = own(mem, t->mode);
-	to->source = own(mem, t->source);
-	to->target = own(mem, t->target);
+	to->name = arena_str(mem, t->name);
+	to->mode = arena_str(mem, t->mode);
+	to->source = arena_str(mem, t->source);
+	to->target = arena_str(mem, t->target);
 }
 
 static int dir_list(
