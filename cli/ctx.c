@@ -105,11 +105,6 @@ static bool env_on(const char *name)
 	return v && strcmp(v, "0") && strcmp(v, "false") && strcmp(v, "no");
 }
 
-static bool given(const struct opt_set *global, const char *name)
-{
-	return opt_given(global, name);
-}
-
 static int settle_output(
 	struct ctx *cx, const struct opt_set *global, const struct config *file)
 {
@@ -117,14 +112,12 @@ static int settle_output(
 
 	if (!name)
 		name = file->output;
-	if (given(global, "output") || !name)
+	if (opt_given(global, "output") || !name)
 		return 0;
-	for (int i = 0; out_format_names[i]; i++)
-		if (!strcmp(out_format_names[i], name)) {
-			cx->set.out.format = i;
-			return 0;
-		}
-	return err_set(&cx->err, TQ_EUSAGE, "TDMQCTL_OUTPUT: no output form '%s'", name);
+	if (!opt_choose(out_format_names, str_of(name), &cx->set.out.format, &cx->err))
+		return 0;
+	err_wrap(&cx->err, "TDMQCTL_OUTPUT");
+	return cx->err.code = TQ_EUSAGE;
 }
 
 static int settle_timeout(
@@ -136,7 +129,7 @@ static int settle_timeout(
 
 	if (!text)
 		text = file->timeout;
-	if (given(global, "timeout") || !text)
+	if (opt_given(global, "timeout") || !text)
 		return 0;
 	rc = str_to_ms(str_of(text), &ms, &cx->err);
 	if (!rc && (ms < 1 || ms > 3600000))
@@ -154,7 +147,7 @@ static int settle_namespace(
 {
 	const char *ns = cx->set.namespace;
 
-	if (!given(global, "namespace"))
+	if (!opt_given(global, "namespace"))
 		ns = getenv("TDMQCTL_NAMESPACE") ? getenv("TDMQCTL_NAMESPACE")
 						 : file->namespace;
 	if (!ns || !*ns)
@@ -661,6 +654,15 @@ static int apply_limit(struct ctx *cx, cJSON *items, bool *cut)
 	return 0;
 }
 
+static void note_dropped(struct ctx *cx)
+{
+	const struct strv *v = out_dropped(cx->out);
+
+	if (v->n)
+		ctx_note(cx, "too narrow for: %s; see them with --columns or -o json",
+			join(&cx->mem, v));
+}
+
 int ctx_list(struct ctx *cx, const struct view *v, cJSON *items)
 {
 	cJSON *meta;
@@ -675,6 +677,8 @@ int ctx_list(struct ctx *cx, const struct view *v, cJSON *items)
 		cJSON_Delete(meta);
 	}
 	cJSON_Delete(items);
+	if (!rc)
+		note_dropped(cx);
 	if (!rc && cut)
 		ctx_note(cx, "only the first %lld are shown", (long long)cx->set.limit);
 	return rc;

@@ -113,7 +113,7 @@ int out_end(struct out *o, const cJSON *meta, struct err *e) MUST_USE;
 /* Rows that passed the filter so far, and those it held back. */
 size_t out_rows(const struct out *o);
 
-/* Columns that did not fit on the terminal, for a note on stderr; empty if all did. */
+/* Columns of listings that did not fit on the terminal, for a note on stderr. */
 const struct strv *out_dropped(const struct out *o);
 
 /* Text as it is, for what is no table: reports, message bodies. */
