@@ -45,7 +45,6 @@ struct peer {
 	int64_t connect_deadline_us;
 	struct buf in, out;
 	size_t in_off, out_off; /* bytes of in handed over, of out sent */
-	int64_t rtt_us; /* -1: none yet */
 	struct peer *next;
 };
 
@@ -53,7 +52,7 @@ struct call {
 	int32_t opaque; /* key */
 	struct peer *peer;
 	int code, timeout_ms;
-	int64_t sent_us, deadline_us;
+	int64_t deadline_us;
 	client_done done;
 	void *arg;
 	UT_hash_handle hh;
@@ -340,7 +339,6 @@ static struct peer *peer_get(struct client *c, const char *addr)
 	p = mem_alloc(sizeof(*p));
 	p->addr = mem_str(addr);
 	p->fd = -1;
-	p->rtt_us = -1;
 	buf_init(&p->in, FRAME_MAX + READ_CHUNK);
 	buf_init(&p->out, OUT_MAX + FRAME_MAX);
 	p->next = c->peers;
@@ -421,8 +419,7 @@ int client_submit(struct client *c, const char *addr, struct command *rq, int ti
 	call->peer = p;
 	call->code = rq->code;
 	call->timeout_ms = timeout_ms;
-	call->sent_us = clock_mono_us();
-	call->deadline_us = call->sent_us + (int64_t)timeout_ms * 1000;
+	call->deadline_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
 	call->done = done;
 	call->arg = arg;
 	c->next_deadline_us = MIN(c->next_deadline_us, call->deadline_us);
@@ -498,7 +495,6 @@ static void take_reply(struct client *c, struct peer *p, struct reply *r)
 		reply_free(r);
 		return;
 	}
-	p->rtt_us = clock_mono_us() - call->sent_us;
 	call_finish(c, call, 0, r, NULL);
 }
 
@@ -728,11 +724,4 @@ void client_on_request(struct client *c, client_serve fn, void *arg)
 {
 	c->serve = fn;
 	c->serve_arg = arg;
-}
-
-int64_t client_last_rtt_us(const struct client *c, const char *addr)
-{
-	const struct peer *p = peer_find(c, addr);
-
-	return p ? p->rtt_us : -1;
 }

@@ -68,7 +68,5 @@ void client_stop(struct client *c);
 typedef void (*client_serve)(
 	void *arg, const char *addr, const struct command *rq, struct command *answer);
 void client_on_request(struct client *c, client_serve fn, void *arg);
-/* Milliseconds the last round trip to addr took; -1 if none did. */
-int64_t client_last_rtt_us(const struct client *c, const char *addr);
 
 #endif

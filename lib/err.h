@@ -7,7 +7,7 @@
  *		...
  *		if (!found)
  *			return err_set(e, TQ_ENOTOPIC, "no topic '%s'", name);
- *		rc = json_load(path, &doc, e);
+ *		rc = json_parse(text, JSON_STRICT, &doc, e);
  *		return rc ? err_wrap(e, "topic file '%s'", path) : 0;
  *	}
  *

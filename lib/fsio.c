@@ -76,26 +76,6 @@ static int failed(struct err *e, const char *what, const char *path)
 	return err_sys(e, fsio_err_code(errno), "%s '%s'", what, path);
 }
 
-int fsio_read_full(int fd, void *p, size_t n, off_t off, const char *path, struct err *e)
-{
-	char *to = p;
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = current->pread(fd, to + done, n - done, off + (off_t)done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return failed(e, "cannot read", path);
-		if (!got)
-			return err_set(e, TQ_EIO, "'%s' ends at byte %lld, %zu bytes early",
-				path, (long long)off + (long long)done, n - done);
-		done += (size_t)got;
-	}
-	return 0;
-}
-
 /* Takes the first `done` bytes off the front of the list. */
 static void use_up(struct iovec **iov, int *n, size_t done)
 {

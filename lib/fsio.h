@@ -37,8 +37,6 @@ extern const struct vfs vfs_system;
 const struct vfs *vfs(void);
 void vfs_set(const struct vfs *v); /* NULL: back to vfs_system */
 
-/* All n bytes at off or an error: retries EINTR and short counts; a short file is TQ_EIO. */
-int fsio_read_full(int fd, void *p, size_t n, off_t off, const char *path, struct err *e);
 /* All of iov at off; after a short write it goes on, so an error means "some or none". iov is used up. */
 int fsio_write_full(
 	int fd, struct iovec *iov, int n, off_t off, const char *path, struct err *e);

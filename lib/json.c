@@ -12,7 +12,6 @@
 
 #include <ctype.h>
 
-#include "fsio.h"
 #include "mem.h"
 #include "strv.h"
 
@@ -413,23 +412,6 @@ int json_parse(struct str text, enum json_mode mode, cJSON **out, struct err *e)
 	return rc;
 }
 
-int json_load(const char *path, size_t max, enum json_mode mode, cJSON **out, struct err *e)
-{
-	const char *name = strcmp(path, "-") ? path : "standard input";
-	struct buf b;
-	int rc;
-
-	buf_init(&b, max);
-	rc = fsio_read_file(path, max, &b, e);
-	if (!rc) {
-		rc = json_parse(buf_str(&b), mode, out, e);
-		if (rc)
-			err_wrap(e, "'%s'", name);
-	}
-	buf_release(&b);
-	return rc;
-}
-
 /* The last of several members of one name, as Java's readers have it. */
 static const cJSON *member(const cJSON *o, const char *key)
 {
@@ -525,16 +507,6 @@ int json_need_array(const cJSON *o, const char *key, const cJSON **out, struct e
 	if (!cJSON_IsArray(m))
 		return wrong(key, "an array", m, e);
 	*out = m;
-	return 0;
-}
-
-int json_need_text(const cJSON *o, const char *key, const char **out, struct err *e)
-{
-	const cJSON *m = member(o, key);
-
-	if (!cJSON_IsString(m) || !m->valuestring)
-		return wrong(key, "text", m, e);
-	*out = m->valuestring;
 	return 0;
 }
 

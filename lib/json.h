@@ -29,9 +29,6 @@ enum json_mode {
 
 /* TQ_EFORMAT "line 3, column 7: expected ..."; deeper than JSON_MAX_DEPTH is refused. */
 int json_parse(struct str text, enum json_mode mode, cJSON **out, struct err *e) MUST_USE;
-/* Reads a file of at most max bytes ("-" is standard input); errors name it. */
-int json_load(
-	const char *path, size_t max, enum json_mode mode, cJSON **out, struct err *e) MUST_USE;
 
 /* Member or default. A member of another type counts as absent; numbers in strings are read. */
 const char *json_text(
@@ -44,7 +41,6 @@ bool json_node_int(const cJSON *node, int64_t *out);
 /* Member that must be there and of the type: TQ_EFORMAT names key and what was found. */
 int json_need_object(const cJSON *o, const char *key, const cJSON **out, struct err *e);
 int json_need_array(const cJSON *o, const char *key, const cJSON **out, struct err *e);
-int json_need_text(const cJSON *o, const char *key, const char **out, struct err *e);
 int json_need_int(
 	const cJSON *o, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e);
 

@@ -74,17 +74,6 @@ void log_set_level(enum log_level level)
 	log_threshold = (int)level;
 }
 
-int log_level_from(const char *name, enum log_level *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-		if (strcmp(name, level_names[i]))
-			continue;
-		*out = (enum log_level)i;
-		return 0;
-	}
-	return TQ_EINVAL;
-}
-
 /* Control bytes as \xNN, so that a line stays a line; quotes too, inside quotes. */
 static void add_escaped(struct buf *b, const char *s, bool quoted)
 {

@@ -52,8 +52,6 @@ int log_open(
 	const char *path, enum log_format format, enum log_level level, struct err *e) MUST_USE;
 void log_reopen(void); /* after the file was rotated */
 void log_set_level(enum log_level level);
-int log_level_from(
-	const char *name, enum log_level *out); /* "error" ... "debug"; 0 or TQ_EINVAL */
 void log_write(enum log_level level, const char *module, const char *fmt, ...) PRINTF(3, 4);
 bool log_allowed(struct log_limit *limit, int secs);
 /* One line for an error: message, then why and hint where present. */

@@ -80,11 +80,6 @@ char *mem_fmt(const char *fmt, ...)
 	return p;
 }
 
-void *try_alloc(size_t n)
-{
-	return calloc(1, n ? n : 1);
-}
-
 void *try_grow(void *p, size_t n)
 {
 	return realloc(p, n ? n : 1);

@@ -15,8 +15,7 @@ void *mem_grow(void *p, size_t n) MUST_USE; /* as realloc; new bytes are not zer
 char *mem_str(const char *s) MUST_USE; /* NULL stays NULL */
 char *mem_strn(const char *s, size_t n) MUST_USE; /* n bytes and a NUL */
 char *mem_fmt(const char *fmt, ...) PRINTF(1, 2) MUST_USE;
-void *try_alloc(size_t n) MUST_USE; /* zeroed */
-void *try_grow(void *p, size_t n) MUST_USE;
+void *try_grow(void *p, size_t n) MUST_USE; /* as realloc */
 void mem_free(void *p);
 /* Overwrites n bytes in a way the compiler keeps, then frees: for secrets. */
 void mem_wipe_free(void *p, size_t n);

@@ -132,12 +132,7 @@ Test(log, errors_carry_why_and_hint)
 		     "try: plug it in\n");
 }
 
-Test(log, knows_its_levels)
+Test(log, says_when_its_file_cannot_be_opened)
 {
-	enum log_level level = LOG_ERROR_;
-
-	cr_expect_eq(log_level_from("debug", &level), 0);
-	cr_expect_eq(level, LOG_DEBUG_);
-	cr_expect_eq(log_level_from("loud", &level), TQ_EINVAL);
 	cr_expect_eq(log_open("/nowhere/at/all", LOG_PLAIN, LOG_INFO_, &err), TQ_EIO);
 }
