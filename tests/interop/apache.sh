@@ -52,12 +52,13 @@ java_missing() {
 # Jars, and the test programs compiled against them. A folder is complete when its stamp is there.
 apache_fetch() {
 	local part
-	for part in server client; do
+	for part in server client old new; do
 		[ -e "$JAVA_LIB/$part/.done" ] && [ ! "$INTEROP/java/pom.xml" -nt "$JAVA_LIB/$part/.done" ] &&
 			continue
 		rm -rf "${JAVA_LIB:?}/$part"
-		mvn -q -B -Dstyle.color=never -f "$INTEROP/java/pom.xml" -P "$part" dependency:copy-dependencies \
-			-DoutputDirectory="$JAVA_LIB/$part" >&2 || return 1
+		TERM=dumb mvn -q -B -f "$INTEROP/java/pom.xml" -P "$part" dependency:copy-dependencies \
+			-DoutputDirectory="$JAVA_LIB/$part" 2>&1 | sed 's/\x1b\[[0-9;]*m//g' >&2
+		[ "${PIPESTATUS[0]}" = 0 ] || return 1
 		touch "$JAVA_LIB/$part/.done"
 	done
 	java_compile
@@ -125,15 +126,15 @@ apache_java() {
 	APACHE_PIDS+=($!)
 }
 
-# Asks the name server for its cluster (code 106). A broker says that it is up before it has reported there.
-namesrv_knows() {
-	local header='{"code":106,"language":"OTHER","version":409,"opaque":1,"flag":0}' n answer
-	n=$(printf '%02x' ${#header})
-	exec 3<>"/dev/tcp/${NAMESRV_ADDR%:*}/${NAMESRV_ADDR#*:}" || return 1
-	printf "\\0\\0\\0\\x$(printf '%02x' $((${#header} + 4)))\\0\\0\\0\\x$n%s" "$header" >&3
+# answers ADDRESS CODE TEXT: a request without parameters is answered with something that has the text.
+answers() {
+	local header='{"code":'$2',"language":"OTHER","version":409,"opaque":1,"flag":0}' size answer
+	size=$(printf '\\0\\0\\0\\x%02x' $((${#header} + 4)) ${#header})
+	exec 3<>"/dev/tcp/${1%:*}/${1#*:}" || return 1
+	printf "$size%s" "$header" >&3
 	answer=$(timeout 2 dd bs=64k count=1 <&3 2>/dev/null | tr -d '\0')
 	exec 3>&-
-	[[ $answer == *"\"$1\""* ]]
+	[[ $answer == *"$3"* ]]
 }
 
 # apache_broker NAME [KEY=VALUE...]: one more master. Sets APACHE_BROKER, its address.
@@ -151,7 +152,9 @@ apache_broker() {
 	apache_java "${APACHE_HEAP:-384m}" org.apache.rocketmq.broker.BrokerStartup "$APACHE_DIR/$name.out" \
 		-c "$APACHE_DIR/$name.conf"
 	wait_for 60 broker grep -sq 'boot success' "$APACHE_DIR/$name.out" || return 1
-	wait_for 30 "report of $name" namesrv_knows "$name" || return 1
+	# It says so before it has reported to the name server, and a second before it can tell its figures.
+	wait_for 30 "report of $name" answers "$NAMESRV_ADDR" 106 "\"$name\"" || return 1
+	wait_for 30 "figures of $name" answers "127.0.0.1:$port" 28 msgPutTotalTodayNow || return 1
 	export APACHE_BROKER=127.0.0.1:$port
 }
 
@@ -190,12 +193,13 @@ pid_gone() {
 }
 
 # One JVM of the test programs; user.home is where the client library puts its own log.
+# JAVA_RELEASE chooses the jars: client, old or new.
 java_run() {
 	local home=${INTEROP_HOME:-$INTEROP_BUILD/home}
 	apache_home "$home"
 	ROCKETMQ_HOME=$home timeout 300 java "${JAVA_OPEN[@]}" "${JAVA_SMALL[@]}" -Xmx256m -Duser.home="$home" \
 		-Drocketmq.client.logLevel=WARN -Dlogback.configurationFile="$home/conf/logback_tools.xml" \
-		-Dfile.encoding=UTF-8 -cp "$JAVA_LIB/classes:$JAVA_LIB/client/*" "$@"
+		-Dfile.encoding=UTF-8 -cp "$JAVA_LIB/classes:$JAVA_LIB/${JAVA_RELEASE:-client}/*" "$@"
 }
 
 # mqadmin commands from standard input, one a line, all in one JVM: see java/Mqadmin.java.

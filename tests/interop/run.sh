@@ -93,17 +93,19 @@ fetch() {
 
 # ---- brokerd
 
+# Ports are chosen here, because the oldest clients send to the broker's less 2, and because a second start
+# has to be where the clients look for it.
 brokerd_start() {
-	"$BIN/brokerd" --dev --data "$WORK/brokerd" --nameserver-port 0 --broker-port 0 \
+	NAMESRV_PORT=${NAMESRV_PORT:-$(free_port)}
+	BROKER_PORT=${BROKER_PORT:-$(free_port)}
+	"$BIN/brokerd" --dev --data "$WORK/brokerd" --nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" \
 		>"$WORK/brokerd.out" 2>"$WORK/brokerd.log" &
 	BROKERD_PID=$!
 	wait_for 10 "ready line of brokerd" grep -sq '^brokerd ready: ' "$WORK/brokerd.out" || {
 		not_ok "brokerd: starts" "$(tail -3 "$WORK/brokerd.log" | tr '\n' ' ')"
 		return 1
 	}
-	NAMESRV_ADDR=$(sed -n 's/^brokerd ready: nameserver \([^ ]*\) .*/\1/p' "$WORK/brokerd.out")
-	export NAMESRV_ADDR
-	ok "brokerd: starts"
+	export NAMESRV_ADDR=127.0.0.1:$NAMESRV_PORT
 }
 
 brokerd_stop() {
@@ -128,6 +130,15 @@ make_resources() {
 			done
 			for name in all tag order fail cast; do
 				echo "updateSubGroup -c $cluster -g $space$lang-$name -d true -s true -r 16"
+			done
+		done
+		for lang in java-4-3 java-5-3 steady; do
+			[ -z "$space" ] || continue
+			for name in work fail; do
+				echo "updateTopic -c $cluster -t $lang-$name -r 4 -w 4"
+			done
+			for name in all tag fail; do
+				echo "updateSubGroup -c $cluster -g $lang-$name -s true -r 16"
 			done
 		done
 	done | mqadmin >"$WORK/resources.out"
@@ -156,6 +167,8 @@ clients() { # AGAINST
 	else
 		client "$WORK/java" java_run Flow "$NAMESRV_ADDR" ''
 		client "$WORK/java-shop" java_run -Drocketmq.serialize.type=ROCKETMQ Flow "$NAMESRV_ADDR" shop
+		JAVA_RELEASE=old client "$WORK/java-4-3" java_run Plain "$NAMESRV_ADDR" java-4-3
+		JAVA_RELEASE=new client "$WORK/java-5-3" java_run Plain "$NAMESRV_ADDR" java-5-3
 	fi
 	if [ -n "$GO_WHY" ]; then
 		skip "$1: go" "$GO_WHY"
@@ -185,10 +198,10 @@ dead_letter() { # OUTPUT
 	sed -n 's/^# dead letter //p' "$1" 2>/dev/null
 }
 
-# Go and Node cannot look into a dead letter topic themselves.
+# These programs cannot look into a dead letter topic themselves.
 dead_letters() { # AGAINST
 	local lang space key
-	for lang in go node; do
+	for lang in go node java-4-3 java-5-3; do
 		for space in '' shop; do
 			key=$(dead_letter "$WORK/$lang${space:+-$space}")
 			[ -z "$key" ] || printf '%s\n' '~ 15' "# $lang${space:+, namespace $space}: the refused message is a dead letter" \
@@ -219,6 +232,20 @@ client_now() { # AGAINST CLASS ARGS...
 	java_run "$@" 2>"$WORK/now.err" | against "$against"
 }
 
+# A Java client sends and consumes while brokerd is killed and started again behind its back.
+killed() {
+	client "$WORK/steady" java_run Plain "$NAMESRV_ADDR" steady steady 500
+	if wait_for 30 "traffic" grep -sq '^now' "$WORK/steady.err"; then
+		kill -9 "$BROKERD_PID"
+		wait "$BROKERD_PID" 2>/dev/null
+		BROKERD_PID=
+		sleep 1
+		brokerd_start || return
+	fi
+	wait "${CLIENTS[-1]}"
+	against brokerd <"$WORK/steady"
+}
+
 against_clients() { # AGAINST
 	[ -n "$JAVA_WHY" ] || make_resources "$1" || return
 	clients "$1"
@@ -227,7 +254,7 @@ against_clients() { # AGAINST
 	else
 		dead_letters "$1"
 		mqadmin_commands "$1"
-		[ "$1" != brokerd ] || resend "$1"
+		[ "$1" != brokerd ] || { resend "$1"; killed; }
 	fi
 }
 

@@ -117,7 +117,6 @@ public class Flow {
 		});
 		step("each message is consumed once, whole", () -> consumedOnce(all));
 		step("a tag filter passes its tags only", () -> tagged(tags));
-		step("members and producers are listed while they are there", this::listed);
 		step("broadcast reaches both members", () -> broadcast(cast1, cast2));
 		step("orderly consumption keeps the order of each key", () -> inOrder(order));
 		step("delay levels 1 and 2 hold a message back for 1 s and 5 s", () -> delayed(all));
@@ -126,6 +125,7 @@ public class Flow {
 		step("offsets outlive the members", this::resumed);
 		step("a refused message is retried with its key and topic", () -> retried(fails));
 		step("the last refusal ends in the dead letter topic", this::dead);
+		step("members and producers are listed while they are there", this::listed);
 		step("members that left are gone", this::gone);
 		System.out.printf("# dead letter %sdies%n", run);
 	}
@@ -465,8 +465,8 @@ public class Flow {
 				return "members " + c.getConnectionSet() + ", subscription " + sub;
 			if (c.getConsumeType() != ConsumeType.CONSUME_PASSIVELY || c.getMessageModel() != MessageModel.CLUSTERING)
 				return c.getConsumeType() + ", " + c.getMessageModel();
-			/* A producer is known from its first heartbeat on, up to a second after its first send. */
-			for (int i = 0; i < 50; i++) {
+			/* A producer is known from the first heartbeat after its first send, up to 30 s later. */
+			for (int i = 0; i < 350; i++) {
 				try {
 					return a.examineProducerConnectionInfo(wire("java-producer"), wire("java-work"))
 						.getConnectionSet().size() == 1 ? null : "not one producer";
