@@ -76,13 +76,10 @@ static int describe(struct ctx *cx, const void *args)
 static const char *span(struct ctx *cx, int64_t ms)
 {
 	struct buf b;
-	const char *text;
 
 	buf_init(&b, 128);
 	when_span_exact(&b, ms);
-	text = arena_strn(&cx->mem, b.p, b.n);
-	buf_release(&b);
-	return text;
+	return buf_move(&b, &cx->mem);
 }
 
 static int create(struct ctx *cx, const void *args)

@@ -161,14 +161,11 @@ static int settle_namespace(
 static const char *join(struct arena *mem, const struct strv *v)
 {
 	struct buf b;
-	const char *text;
 
 	buf_init(&b, 1 << 16);
 	for (size_t i = 0; i < v->n; i++)
 		buf_addf(&b, "%s%s", i ? "," : "", v->v[i]);
-	text = arena_strn(mem, b.p ? b.p : "", b.n);
-	buf_release(&b);
-	return text;
+	return buf_move(&b, mem);
 }
 
 static void settle_nameservers(struct ctx *cx, const struct config *file)
@@ -359,15 +356,12 @@ int ctx_open(struct ctx *cx, const struct opt_set *global)
 const char *ctx_wire(struct ctx *cx, const char *name)
 {
 	struct buf b;
-	const char *wire;
 
 	if (strchr(name, '%'))
 		return name;
 	buf_init(&b, 4096);
 	names_join(&b, str_of(cx->namespace), str_of(name));
-	wire = arena_strn(&cx->mem, b.p ? b.p : name, b.p ? b.n : strlen(name));
-	buf_release(&b);
-	return wire;
+	return buf_move(&b, &cx->mem);
 }
 
 /* %RETRY% or %DLQ%, or nothing. */

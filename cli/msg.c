@@ -72,13 +72,10 @@ static char *base64(struct ctx *cx, struct str s)
 static char *hex(struct ctx *cx, struct str s)
 {
 	struct buf b;
-	char *out;
 
 	buf_init(&b, s.n * 2 + 1);
 	buf_hex(&b, s.p, s.n);
-	out = arena_strn(&cx->mem, b.p ? b.p : "", b.n);
-	buf_release(&b);
-	return out;
+	return buf_move(&b, &cx->mem);
 }
 
 /* The name without its namespace, in the arena. */

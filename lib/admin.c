@@ -19,14 +19,10 @@
 
 static void split_list(struct strv *v, const char *list)
 {
-	struct str rest = str_of(list), item, part;
+	struct str rest = str_of(list), item;
 
 	while (str_cut(&rest, ';', &item))
-		while (str_cut(&item, ',', &part)) {
-			part = str_trim(part);
-			if (part.n)
-				strv_add(v, part);
-		}
+		strv_split(v, item, ',');
 }
 
 struct admin *admin_new(const struct admin_opts *o)
@@ -82,8 +78,7 @@ static void skip(struct admin *a, const struct broker *b, const struct err *e)
 /* "org.apache...AclException: text, org.apache...validate(Plain.java:1)" -> "text" */
 static struct str clean_remark(struct str s)
 {
-	static const char *const ends[] = { "\n", ", org.apache.", ", java.", "See http",
-		" See http" };
+	static const char *const ends[] = { "\n", ", org.apache.", ", java.", "See http" };
 	const char *colon;
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
@@ -336,6 +331,21 @@ bool admin_is_brokerd(struct admin *a)
 	return !admin_cluster(a, &cl, NULL) && cl->brokerd;
 }
 
+int admin_call_master(struct admin *a, struct command *rq, struct reply **out, struct err *e)
+{
+	const struct cluster *cl;
+	int rc = admin_cluster(a, &cl, e);
+
+	if (out)
+		*out = NULL;
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < cl->n; i++)
+		if (cl->v[i].addr)
+			return admin_call(a, cl->v[i].addr, rq, out, e);
+	return err_set(e, TQ_EUNREACHABLE, "the name server knows no broker");
+}
+
 /* ---- all masters at once ---- */
 
 static void fan_done(void *arg, int rc, struct reply *r, const struct err *e)
@@ -469,7 +479,7 @@ int admin_change_all(struct admin *a, struct command *rq, struct err *e)
 	return rc;
 }
 
-/* ---- run time and settings ---- */
+/* ---- run time ---- */
 
 static int by_key(const void *x, const void *y)
 {
@@ -482,12 +492,6 @@ struct str kvs_get(const struct kvs *t, const char *key)
 		if (str_is(t->v[i].key, key))
 			return t->v[i].value;
 	return STR_NONE;
-}
-
-static void kvs_sort(struct kvs *t)
-{
-	if (t->n)
-		qsort(t->v, t->n, sizeof(*t->v), by_key);
 }
 
 int admin_runtime(
@@ -509,37 +513,9 @@ int admin_runtime(
 		if (cJSON_IsString(j) && j->string)
 			out->v[out->n++] = (struct kv){ str_of(arena_str(mem, j->string)),
 				str_of(arena_str(mem, j->valuestring)) };
-	kvs_sort(out);
+	if (out->n)
+		qsort(out->v, out->n, sizeof(*out->v), by_key);
 	cJSON_Delete(doc);
-	return 0;
-}
-
-int admin_config(
-	struct admin *a, const char *addr, struct arena *mem, struct kvs *out, struct err *e)
-{
-	struct str rest, line, key;
-	struct reply *r;
-	struct command rq;
-	size_t lines = 1;
-	int rc;
-
-	*out = (struct kvs){ NULL, 0 };
-	command_init(&rq, REQ_GET_BROKER_CONFIG);
-	rc = admin_call(a, addr, &rq, &r, e);
-	if (rc)
-		return rc;
-	rest = r->cmd.body;
-	for (size_t i = 0; i < rest.n; i++)
-		lines += rest.p[i] == '\n';
-	rest.p = rest.n ? arena_strn(mem, rest.p, rest.n) : NULL;
-	out->v = arena_alloc(mem, lines * sizeof(*out->v));
-	while (str_cut(&rest, '\n', &line)) {
-		line = str_trim(line);
-		if (line.n && str_cut(&line, '=', &key) && line.p)
-			out->v[out->n++] = (struct kv){ key, line };
-	}
-	kvs_sort(out);
-	reply_free(r);
 	return 0;
 }
 

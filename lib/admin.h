@@ -51,6 +51,9 @@ int admin_call(struct admin *a, const char *addr, struct command *rq, struct rep
 /* As admin_call, at the name servers in turn until one answers. */
 int admin_call_ns(
 	struct admin *a, struct command *rq, struct reply **out, struct err *e) MUST_USE;
+/* As admin_call, at the first master of the cluster: what brokerd keeps in one place. */
+int admin_call_master(
+	struct admin *a, struct command *rq, struct reply **out, struct err *e) MUST_USE;
 /* The error an answer stands for; 0 for code 0. addr goes into the message, may be NULL. */
 int admin_reply_err(const struct command *answer, const char *addr, struct err *e);
 
@@ -89,10 +92,8 @@ struct kvs {
 	struct kv *v; /* sorted by key */
 	size_t n;
 };
-/* Run-time table of a broker (28) and its settings (26). */
+/* Run-time table of a broker (28). */
 int admin_runtime(struct admin *a, const char *addr, struct arena *mem, struct kvs *out,
-	struct err *e) MUST_USE;
-int admin_config(struct admin *a, const char *addr, struct arena *mem, struct kvs *out,
 	struct err *e) MUST_USE;
 struct str kvs_get(const struct kvs *t, const char *key); /* STR_NONE if absent */
 

@@ -9,13 +9,12 @@ struct group_rows {
 	size_t cap;
 };
 
-static void read_groups(void *arg, const struct broker *b, const cJSON *doc)
+static void read_groups(void *arg, const struct broker *b UNUSED, const cJSON *doc)
 {
 	const cJSON *table = cJSON_GetObjectItemCaseSensitive(doc, "subscriptionGroupTable"),
 		    *j;
 	struct group_rows *r = arg;
 
-	(void)b;
 	r->cap += (size_t)cJSON_GetArraySize(table);
 	r->out->v = arena_more(r->mem, r->out->v, r->out->n, r->cap, sizeof(*r->out->v));
 	cJSON_ArrayForEach (j, table) {
@@ -83,6 +82,19 @@ int admin_group(
 	return rc;
 }
 
+void admin_group_request(struct command *rq, const struct group *g, struct arena *mem)
+{
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, FRAME_MAX);
+	w = jw_init(&b);
+	group_to_json(&w, g);
+	command_init(rq, REQ_UPDATE_AND_CREATE_SUBSCRIPTIONGROUP);
+	rq->body.n = b.n;
+	rq->body.p = buf_move(&b, mem);
+}
+
 int admin_group_save(struct admin *a, const struct group *g, struct err *e)
 {
 	struct command rq;
@@ -112,13 +124,12 @@ struct lag_reader {
 	size_t cap;
 };
 
-static void read_lag(void *arg, const struct broker *b, const cJSON *doc)
+static void read_lag(void *arg, const struct broker *b UNUSED, const cJSON *doc)
 {
 	const cJSON *table = cJSON_GetObjectItemCaseSensitive(doc, "offsetTable"), *j;
 	const cJSON *tps = cJSON_GetObjectItemCaseSensitive(doc, "consumeTps");
 	struct lag_reader *r = arg;
 
-	(void)b;
 	r->out->tps += cJSON_IsNumber(tps) ? tps->valuedouble : 0;
 	r->cap += (size_t)cJSON_GetArraySize(table);
 	r->out->v = arena_more(r->mem, r->out->v, r->out->n, r->cap, sizeof(*r->out->v));
@@ -221,11 +232,10 @@ static void read_subscriptions(struct members_reader *r, const cJSON *table)
 	}
 }
 
-static void read_members(void *arg, const struct broker *b, const cJSON *doc)
+static void read_members(void *arg, const struct broker *b UNUSED, const cJSON *doc)
 {
 	struct members_reader *r = arg;
 
-	(void)b;
 	read_connections(r, cJSON_GetObjectItemCaseSensitive(doc, "connectionSet"));
 	read_subscriptions(r, cJSON_GetObjectItemCaseSensitive(doc, "subscriptionTable"));
 	r->out->model = arena_str(r->mem, json_text(doc, "messageModel", r->out->model));

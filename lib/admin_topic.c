@@ -161,12 +161,11 @@ struct stats_reader {
 	size_t cap;
 };
 
-static void read_stats(void *arg, const struct broker *b, const cJSON *doc)
+static void read_stats(void *arg, const struct broker *b UNUSED, const cJSON *doc)
 {
 	const cJSON *table = cJSON_GetObjectItemCaseSensitive(doc, "offsetTable"), *j;
 	struct stats_reader *r = arg;
 
-	(void)b;
 	r->cap += (size_t)cJSON_GetArraySize(table);
 	r->out->v = arena_more(r->mem, r->out->v, r->out->n, r->cap, sizeof(*r->out->v));
 	cJSON_ArrayForEach (j, table) {
@@ -214,12 +213,11 @@ int admin_topic_stats(struct admin *a, const char *topic, struct arena *mem,
 	return rc;
 }
 
-static void read_names(void *arg, const struct broker *b, const cJSON *doc)
+static void read_names(void *arg, const struct broker *b UNUSED, const cJSON *doc)
 {
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(doc, "groupList"), *j;
 	struct strv *v = arg;
 
-	(void)b;
 	cJSON_ArrayForEach (j, list)
 		if (cJSON_IsString(j) && !strv_has(v, str_of(j->valuestring)))
 			strv_add(v, str_of(j->valuestring));
@@ -261,39 +259,6 @@ void admin_topic_request(struct command *rq, const struct topic *t, struct arena
 			str_of(arena_fmt(mem, "+message.type=%s", topic_type_wire(t->type))));
 	if (t->remark && *t->remark)
 		command_add(rq, "remark", str_of(t->remark));
-}
-
-/* A body of at most FRAME_MAX bytes, in the arena. */
-static struct str body_of(struct buf *b, struct arena *mem)
-{
-	struct str s = { arena_strn(mem, b->p ? b->p : "", b->n), b->n };
-
-	buf_release(b);
-	return s;
-}
-
-void admin_group_request(struct command *rq, const struct group *g, struct arena *mem)
-{
-	struct buf b;
-	struct jw w;
-
-	buf_init(&b, FRAME_MAX);
-	w = jw_init(&b);
-	group_to_json(&w, g);
-	command_init(rq, REQ_UPDATE_AND_CREATE_SUBSCRIPTIONGROUP);
-	rq->body = body_of(&b, mem);
-}
-
-void admin_namespace_request(struct command *rq, const struct namespace *n, struct arena *mem)
-{
-	struct buf b;
-	struct jw w;
-
-	buf_init(&b, FRAME_MAX);
-	w = jw_init(&b);
-	namespace_to_json(&w, n);
-	command_init(rq, REQ_CREATE_NAMESPACE);
-	rq->body = body_of(&b, mem);
 }
 
 int admin_topic_save(struct admin *a, const struct topic *t, struct err *e)

@@ -38,6 +38,14 @@ char *buf_take(struct buf *b, size_t *n)
 	return p;
 }
 
+char *buf_move(struct buf *b, struct arena *mem)
+{
+	char *p = arena_strn(mem, b->p, b->n);
+
+	buf_release(b);
+	return p;
+}
+
 static bool grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : 64;

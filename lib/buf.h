@@ -31,6 +31,9 @@ void buf_release(struct buf *b);
 void buf_clear(struct buf *b); /* empty, memory kept, no longer failed */
 /* The bytes are the caller's, NUL-terminated, freed by mem_free; b is empty. */
 char *buf_take(struct buf *b, size_t *n);
+/* The bytes go into the arena, NUL-terminated; b is released. */
+struct arena;
+char *buf_move(struct buf *b, struct arena *mem);
 static inline bool buf_err(const struct buf *b)
 {
 	return b->failed;

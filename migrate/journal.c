@@ -412,18 +412,11 @@ static const struct journal_ops dir_ops = { "directory", dir_create, dir_update,
 
 static int call(struct journal *j, int code, struct str body, struct reply **out, struct err *e)
 {
-	const struct cluster *c;
 	struct command rq;
-	int rc;
 
-	rc = admin_cluster(j->admin, &c, e);
-	if (rc)
-		return rc;
-	if (!c->n || !c->v[0].addr)
-		return err_set(e, TQ_EUNREACHABLE, "no broker keeps tasks");
 	command_init(&rq, code);
 	rq.body = body;
-	return admin_call(j->admin, c->v[0].addr, &rq, out, e);
+	return admin_call_master(j->admin, &rq, out, e);
 }
 
 static int call_json(struct journal *j, int code, struct str body, cJSON **doc, struct err *e)

@@ -242,8 +242,7 @@ static bool gate_name(struct build *b, struct plan_item *it)
 	it->name = arena_str(mem, to.name);
 	buf_init(&wire, 512);
 	names_join(&wire, str_of(to.ns), str_of(to.name));
-	w = arena_strn(mem, wire.p, wire.n);
-	buf_release(&wire);
+	w = buf_move(&wire, mem);
 	if (it->kind == OBJ_TOPIC)
 		it->topic.name = w;
 	else
