@@ -52,6 +52,7 @@ const struct vfs vfs_system = {
 	.rmdir = rmdir,
 	.fstat = sys_fstat,
 	.fsync_dir = sys_fsync_dir,
+	.syncfs = syncfs,
 };
 
 static const struct vfs *current = &vfs_system;

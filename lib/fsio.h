@@ -30,6 +30,7 @@ struct vfs {
 	int (*rmdir)(const char *path);
 	int (*fstat)(int fd, struct stat *st);
 	int (*fsync_dir)(const char *path);
+	int (*syncfs)(int fd); /* all of the filesystem fd is on */
 };
 
 extern const struct vfs vfs_system;

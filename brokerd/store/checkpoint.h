@@ -6,6 +6,7 @@
  *			time - 3 s) have durable queue entries
  *	abort		Apache's: there while a broker runs, still there after a crash
  *	synced		ours: struct synced, in two slots written in turn, each with its CRC
+ *	queues		ours: see roster.h
  *	deleted		ours: one line "END TOPIC" per deleted topic: its records below END are dead
  *
  * Everything written here is a fact when it is written, so none of it needs a sync of its own and

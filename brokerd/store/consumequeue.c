@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "buf.h"
@@ -30,8 +31,8 @@
 #define PATH_BYTES 4096
 #define DIGEST_FIRST 0x9e3779b97f4a7c15u
 
-/* Stable across processes, unlike str_hash: FNV-1a. */
-static uint64_t name_digest(const char *p, size_t n)
+/* FNV-1a; str_hash has another seed in each process. */
+uint64_t cq_name_digest(const char *p, size_t n)
 {
 	uint64_t h = 14695981039346656037u;
 
@@ -123,12 +124,17 @@ static void queue_free(struct cq *c, struct queue *q)
 	mem_free(q);
 }
 
-void cq_release(struct cq *c)
+void cq_forget_all(struct cq *c)
 {
 	struct queue *q, *tmp;
 
 	map_foreach (c->map, q, tmp)
 		queue_free(c, q);
+}
+
+void cq_release(struct cq *c)
+{
+	cq_forget_all(c);
 	fds_forget(c, NULL);
 	mem_free(c->dir);
 }
@@ -164,7 +170,7 @@ struct queue *cq_get(struct cq *c, struct str topic, int id)
 	q->topic_n = (uint8_t)topic.n;
 	q->id = id;
 	q->first = -1;
-	q->digest = name_digest(q->key, n);
+	q->digest = cq_name_digest(q->key, n);
 	HASH_ADD_KEYPTR(hh, c->map, q->key, n, q);
 	return q;
 }
@@ -525,21 +531,61 @@ int cq_reset(struct cq *c, struct queue *q, struct err *e)
 	return clear_behind(c, q, last, e);
 }
 
-/* Number of units in [lo, hi) of the files that stand for records below limit. */
+static bool counts(const char *p, int64_t limit)
+{
+	struct cq_unit u = cq_unit_at(p);
+
+	return u.phys >= 0 && u.size && u.size <= CQ_FILLER && u.phys < limit;
+}
+
+/*
+ * First unit of [lo, hi) that does not stand for a record below limit. Files are sparse and few
+ * units are usual, so the end of the data is tried first and the rest done in one read.
+ */
 static int64_t search_end(struct cq *c, struct queue *q, int64_t lo, int64_t hi, int64_t limit)
 {
-	while (lo < hi) {
-		int64_t mid = lo + (hi - lo) / 2;
-		struct cq_unit u = { 0 };
+	int64_t fu = cq_file_units(c), mid = hi - CQ_READ_UNITS;
 
-		if (read_units(c, q, mid, 1))
-			u = cq_unit_at(c->read);
-		if (u.phys >= 0 && u.size && u.size <= CQ_FILLER && u.phys < limit)
+	while (hi - lo > CQ_READ_UNITS || (lo < hi && lo / fu != (hi - 1) / fu)) {
+		if (mid <= lo || mid >= hi)
+			mid = lo + (hi - lo) / 2;
+		if (read_units(c, q, mid, 1) && counts(c->read, limit))
 			lo = mid + 1;
 		else
 			hi = mid;
+		mid = lo + (hi - lo) / 2;
 	}
-	return lo;
+	if (lo >= hi || !read_units(c, q, lo, (int)(hi - lo)))
+		return lo;
+	for (mid = 0; mid < hi - lo && counts(c->read + mid * CQ_UNIT, limit); mid++)
+		;
+	return lo + mid;
+}
+
+/* Where the data of a file ends, in units; all of it where the filesystem cannot tell. */
+static int64_t data_end(struct cq *c, struct queue *q, int64_t file, bool *more)
+{
+	int fd = open_file(c, q, file, false);
+	off_t hole = fd < 0 ? 0 : lseek(fd, 0, SEEK_HOLE);
+
+	*more = hole < 0 || (fd >= 0 && lseek(fd, hole, SEEK_DATA) >= 0);
+	if (hole < 0)
+		return cq_file_units(c);
+	return MIN((hole + CQ_UNIT - 1) / CQ_UNIT, cq_file_units(c));
+}
+
+/* Whether [from, to) of a file are zeros; a guess to the safe side when they are many. */
+static bool empty_between(struct cq *c, struct queue *q, int64_t from, int64_t to)
+{
+	size_t i, n = (size_t)(to - from) * CQ_UNIT;
+
+	if (from >= to)
+		return true;
+	if (to - from > CQ_READ_UNITS || !read_units(c, q, from, (int)(to - from)))
+		return false;
+	for (i = 0; i < n && !c->read[i]; i++)
+		;
+	return i == n;
 }
 
 /* The numbers of the first and last file, and how many there are. */
@@ -581,8 +627,9 @@ static int load_queue(
 	struct cq *c, struct str topic, int id, int64_t limit, bool clear, struct err *e)
 {
 	struct queue *q = cq_get(c, topic, id);
-	int64_t fu = cq_file_units(c), first, last;
+	int64_t fu = cq_file_units(c), first, last, end;
 	char path[PATH_BYTES];
+	bool more;
 	int rc;
 
 	q->made = true;
@@ -592,11 +639,23 @@ static int load_queue(
 		return rc;
 	set_first(c, q, first * fu);
 	q->min = q->first;
-	set_max(c, q, search_end(c, q, q->first, (last + 1) * fu, limit));
+	end = last * fu + data_end(c, q, last, &more);
+	set_max(c, q, search_end(c, q, q->first, end, limit));
 	q->next = q->written = q->synced = q->max;
-	if (clear && q->max < (last + 1) * fu)
+	if (clear && (more || q->max < last * fu || !empty_between(c, q, q->max, end)))
 		rc = clear_behind(c, q, last, e);
 	return rc;
+}
+
+void cq_load_known(struct cq *c, struct str topic, int id, int64_t first, int64_t max)
+{
+	struct queue *q = cq_get(c, topic, id);
+
+	q->made = first >= 0;
+	set_first(c, q, first);
+	q->min = MAX(first, 0);
+	set_max(c, q, max);
+	q->next = q->written = q->synced = max;
 }
 
 static int load_topic(struct cq *c, const char *topic, int64_t limit, bool clear, struct err *e)

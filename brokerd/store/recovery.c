@@ -26,6 +26,7 @@
 #include "mem.h"
 #include "props.h"
 #include "brokerd/store/impl.h"
+#include "brokerd/store/roster.h"
 
 #define APACHE_FILES 3 /* it reads so many on a clean start */
 #define APACHE_MARGIN_MS 3000 /* that its times may be ahead */
@@ -401,11 +402,15 @@ static int64_t last_record_ms(const struct store *s)
 static int try_clean(struct store *s, bool *clean, struct err *e)
 {
 	int64_t end = s->synced.watermark;
-	int rc;
+	char *roster;
+	int rc = 0;
 
 	if (!ends_at(s, end))
 		return 0;
-	rc = load_queues(s, end, false, e);
+	roster = mem_fmt("%s/queues", s->dir);
+	if (!s->synced.has_digest || !roster_read(&s->cq, roster, s->synced.digest))
+		rc = load_queues(s, end, false, e);
+	mem_free(roster);
 	if (rc || !digest_agrees(s))
 		return rc;
 	*clean = true;

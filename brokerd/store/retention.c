@@ -30,6 +30,8 @@
 #define INDEX_EVERY 6 /* checkpoints */
 #define FORCE_RATIO 0.85
 #define FILES_A_ROUND 10
+#define MANY_FILES 64
+#define QUEUES_A_ROUND 2000
 
 struct checkpoint_job {
 	struct store *s; /* borrowed: the helper may read index through it */
@@ -216,20 +218,43 @@ static int sync_file(const char *path, struct err *e)
 	return rc;
 }
 
+static int sync_each(struct checkpoint_job *j, struct err *e)
+{
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; !rc && i < j->files.n; i++)
+		rc = sync_file(j->files.v[i], e);
+	for (i = 0; !rc && i < j->dirs.n; i++)
+		if (vfs()->fsync_dir(j->dirs.v[i]) && errno != ENOENT)
+			rc = err_sys(e, TQ_EIO, "cannot sync '%s'", j->dirs.v[i]);
+	if (!rc && j->dirs.n && vfs()->fsync_dir(j->s->cq.dir))
+		rc = err_sys(e, TQ_EIO, "cannot sync '%s'", j->s->cq.dir);
+	return rc;
+}
+
+/* One sync of everything costs less than thousands of single ones. */
+static int sync_filesystem(const char *dir, struct err *e)
+{
+	int fd = vfs()->open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), rc = 0;
+
+	if (fd < 0 || vfs()->syncfs(fd))
+		rc = err_sys(e, TQ_EIO, "cannot sync the filesystem of '%s'", dir);
+	if (fd >= 0)
+		vfs()->close(fd);
+	return rc;
+}
+
 static void checkpoint_run(void *arg)
 {
 	struct checkpoint_job *j = arg;
 	struct err e = ERR_INIT;
-	size_t i;
-	int rc = 0;
+	int rc;
 
-	for (i = 0; !rc && i < j->files.n; i++)
-		rc = sync_file(j->files.v[i], &e);
-	for (i = 0; !rc && i < j->dirs.n; i++)
-		if (vfs()->fsync_dir(j->dirs.v[i]) && errno != ENOENT)
-			rc = err_sys(&e, TQ_EIO, "cannot sync '%s'", j->dirs.v[i]);
-	if (!rc && j->dirs.n && vfs()->fsync_dir(j->s->cq.dir))
-		rc = err_sys(&e, TQ_EIO, "cannot sync '%s'", j->s->cq.dir);
+	if (j->files.n + j->dirs.n > MANY_FILES)
+		rc = sync_filesystem(j->s->dir, &e);
+	else
+		rc = sync_each(j, &e);
 	if (!rc && j->with_index)
 		rc = index_sync(&j->s->index, &j->synced.index, &e);
 	if (rc)
@@ -305,7 +330,7 @@ int retention_checkpoint(struct store *s, bool now, bool with_index, struct err 
 		job_free(s->job);
 		s->job = NULL;
 	}
-	rc = cq_write_out(&s->cq, INT32_MAX, e);
+	rc = cq_write_out(&s->cq, now ? INT32_MAX : QUEUES_A_ROUND, e);
 	if (rc)
 		return rc;
 	start_job(s, with_index);

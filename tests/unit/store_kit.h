@@ -226,4 +226,60 @@ static inline void kit_remove(const char *dir, const char *name)
 	mem_free(path);
 }
 
+/* n messages of 900 bytes, "0 ", "1 " ... in front, so that four fill a file. */
+static inline void kit_send_big(struct store *s, const char *topic, int from, int n)
+{
+	char body[900];
+	int i;
+
+	memset(body, 'x', sizeof(body));
+	body[sizeof(body) - 1] = '\0';
+	for (i = from; i < from + n; i++) {
+		int len = snprintf(body, sizeof(body), "%d", i);
+
+		body[len] = 'x';
+		kit_send(s, topic, i % 2, body, "KEYS\001k");
+	}
+}
+
+/* The leading number of each message of the queue must count up by two. */
+static inline void kit_expect_big(
+	struct store *s, const char *topic, int queue, int from, int to)
+{
+	struct store_batch b;
+	int64_t off = 0, min, max;
+	int i, next = from;
+
+	store_queue_bounds(s, str_of(topic), queue, &min, &max);
+	for (off = min; off < max; off = b.next_off) {
+		cr_assert_eq(kit_read(s, topic, queue, off, &b), STORE_FOUND);
+		for (i = 0; i < b.n; i++, next += 2) {
+			struct message m = kit_decode(b.slices[i].bytes);
+
+			cr_assert_eq(strtol(m.body.p, NULL, 10), next);
+			cr_assert_eq(m.queue_off, next / 2);
+		}
+		store_batch_release(&b);
+	}
+	cr_assert_eq(next, to);
+}
+
+/* As kill -9 leaves it: copies nothing, just forgets the process. */
+static inline void kit_crash(const char *dir, struct store *s)
+{
+	struct err e = ERR_INIT;
+	struct buf synced;
+	bool had = kit_exists(dir, "synced");
+
+	if (had)
+		kit_read_file(dir, "synced", &synced);
+	store_tick(s, -1); /* units reach their files now and then */
+	cr_assert_eq(store_close(s, &e), 0);
+	kit_touch(dir, "abort");
+	if (had) {
+		kit_poke(dir, "synced", 0, synced.p, synced.n);
+		buf_release(&synced);
+	}
+}
+
 #endif
