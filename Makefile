@@ -84,7 +84,7 @@ $(B)/unit: $(UNIT_O) $(B)/libcli.a $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libt
 
 $(B)/wire: $(B)/obj/tests/wire/wire.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
-$(B)/fault-kill: $(B)/obj/tests/fault/kill.o $(B)/libtdmq.a
+$(B)/fault-%: $(B)/obj/tests/fault/%.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
 
 $(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/libtdmq.a
@@ -135,7 +135,7 @@ TAP := tests/tap.sh
 check:
 	@mkdir -p $(B)
 	@: >$(TAP_TOTALS)
-	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill
+	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill $(B)/fault-meta
 	@$(MAKE) -s -k check-suites; tests/tap.sh --summary
 check-suites: check-unit check-wire check-cli check-fault
 check-san: check-unit check-wire check-cli
@@ -146,7 +146,7 @@ check-wire: all $(B)/wire
 check-cli: all
 	@$(TAP) cli bats --tap tests/cli
 KILLS ?= 25
-check-fault: all $(B)/fault-kill
+check-fault: all $(B)/fault-kill $(B)/fault-meta
 	@$(TAP) fault tests/fault/run.sh $(KILLS)
 
 # Real clients and servers, skipped with a reason where their language is not installed.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh KILLS: the ledger under kill -9, KILLS times with each flush mode. Prints TAP.
+# run.sh KILLS: the ledgers of messages and metadata under kill -9, KILLS times each. Prints TAP.
 set -eu
 cd "$(dirname "$0")/../.."
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tdmq-fault.XXXXXX")
@@ -10,4 +10,5 @@ for flush in sync async; do
 	"${B:-build}/fault-kill" "${B:-build}/brokerd" "$dir/$flush" "${1:-25}" "$flush" || rc=1
 	rm -rf "${dir:?}/$flush"
 done
+"${B:-build}/fault-meta" "${B:-build}/brokerd" "$dir/meta" "${1:-25}" || rc=1
 exit $rc
