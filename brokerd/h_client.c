@@ -156,18 +156,15 @@ static const struct field consumer_group_fields[] = {
 	FIELD_GROUP("consumerGroup", struct consumer_group, group, REQUIRED), FIELD_END
 };
 
-/* A client that reconnects may be a member twice for a while: each id counts once. */
-static bool is_first(const struct consumers *c, size_t i)
+static int by_id(const void *a, const void *b)
 {
-	for (size_t k = 0; k < i; k++)
-		if (!strcmp(c->members[k]->client_id, c->members[i]->client_id))
-			return false;
-	return true;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static int consumer_list(struct request *rq, const void *fields)
 {
 	const struct consumer_group *f = fields;
+	const char **ids;
 	struct consumers c;
 	struct buf b;
 	struct jw w;
@@ -175,12 +172,17 @@ static int consumer_list(struct request *rq, const void *fields)
 	if (!registry_consumers(rq->broker->registry, f->group, &c))
 		return err_set(&rq->err, TQ_EFAIL, "no consumer for this group, " STR_FMT,
 			STR_ARG(f->group));
+	ids = arena_alloc(rq->arena, c.n_members * sizeof(*ids));
+	for (size_t i = 0; i < c.n_members; i++)
+		ids[i] = c.members[i]->client_id;
+	qsort(ids, c.n_members, sizeof(*ids), by_id);
 	w = body_begin(&b);
 	jw_key(&w, "consumerIdList");
 	jw_array(&w);
+	/* A client that reconnects may be a member twice for a while: its id counts once. */
 	for (size_t i = 0; i < c.n_members; i++)
-		if (is_first(&c, i))
-			jw_text(&w, c.members[i]->client_id);
+		if (!i || strcmp(ids[i], ids[i - 1]))
+			jw_text(&w, ids[i]);
 	jw_array_end(&w);
 	body_send(rq, &w);
 	return 0;
