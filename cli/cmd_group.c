@@ -24,8 +24,8 @@ struct group_args {
 	OPT_ENUM(0, "broadcast", struct group_args, broadcast, on_off, absent, \
 		"whether members may consume in broadcast mode")
 #define RETRY_MAX(absent) \
-	OPT_INT(0, "retry-max", "n", struct group_args, retry_max, 0, 1000, absent, \
-		"retries before a message is a dead letter")
+	OPT_INT(0, "retry-max", "n", struct group_args, retry_max, 0, GROUP_RETRIES_MAX, \
+		absent, "retries before a message is a dead letter")
 #define RETRY_QUEUES(absent) \
 	OPT_INT(0, "retry-queues", "n", struct group_args, retry_queues, 0, TOPIC_QUEUES_MAX, \
 		absent, "queues of the retry topic")
@@ -35,8 +35,8 @@ struct group_args {
 static const struct opt create_opts[] = {
 	CONSUMPTION(1),
 	BROADCAST(1),
-	RETRY_MAX(16),
-	RETRY_QUEUES(1),
+	RETRY_MAX(GROUP_RETRIES),
+	RETRY_QUEUES(GROUP_RETRY_QUEUES),
 	REMARK,
 	OPT_BOOL(0, "if-not-exists", struct group_args, if_not_exists,
 		"leave one that exists as it is"),

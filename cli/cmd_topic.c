@@ -47,7 +47,7 @@ static bool is_system(const struct cluster *cl, const char *name)
 
 		if (!strcmp(b->name, name) || !strcmp(b->cluster, name) ||
 			(str_starts(s, str_of(b->cluster)) &&
-				!strcmp(name + strlen(b->cluster), "_REPLY_TOPIC")))
+				!strcmp(name + strlen(b->cluster), NAMES_REPLY)))
 			return true;
 	}
 	return false;
@@ -239,7 +239,7 @@ struct topic_args {
 static const struct opt create_opts[] = {
 	OPT_ENUM(0, "type", struct topic_args, type, topic_type_names, TOPIC_NORMAL,
 		"what a topic is made for"),
-	QUEUES(3),
+	QUEUES(TOPIC_QUEUES),
 	PERM,
 	REMARK,
 	OPT_BOOL(0, "if-not-exists", struct topic_args, if_not_exists,

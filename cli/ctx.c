@@ -16,6 +16,7 @@
 
 #define DEFAULT_NAMESERVER "127.0.0.1:9876"
 #define SECRET_FILE_MAX 4096
+#define TIMEOUT_MAX_MS 3600000 /* 1h, as the message says */
 
 static const char *const color_names[] = { "auto", "always", "never", NULL };
 static const char *const progress_names[] = { "auto", "json", "none", NULL };
@@ -52,7 +53,7 @@ const struct opt global_opts[] = {
 	OPT_BOOL(0, "no-input", struct globals, no_input, "never ask, fail instead"),
 	OPT_BOOL(
 		0, "dry-run", struct globals, dry_run, "say what would change, change nothing"),
-	OPT_MS(0, "timeout", struct globals, timeout_ms, 1, 3600000, 5000,
+	OPT_MS(0, "timeout", struct globals, timeout_ms, 1, TIMEOUT_MAX_MS, ADMIN_TIMEOUT_MS,
 		"bound of each request"),
 	OPT_ENUM(0, "color", struct globals, color, color_names, COLOR_AUTO,
 		"colours in tables"),
@@ -132,7 +133,7 @@ static int settle_timeout(
 	if (opt_given(global, "timeout") || !text)
 		return 0;
 	rc = str_to_ms(str_of(text), &ms, &cx->err);
-	if (!rc && (ms < 1 || ms > 3600000))
+	if (!rc && (ms < 1 || ms > TIMEOUT_MAX_MS))
 		rc = err_set(&cx->err, TQ_EUSAGE, "'%s' is not between 1ms and 1h", text);
 	if (rc) {
 		err_wrap(&cx->err, "TDMQCTL_TIMEOUT");

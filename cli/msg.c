@@ -47,8 +47,8 @@ struct str msg_body(struct ctx *cx, const struct message *m)
 
 	if (!(m->sysflag & SYSFLAG_COMPRESSED))
 		return body;
-	buf_init(&plain, 16 * MESSAGE_MAX_BODY);
-	if (!message_inflate(m, &plain, 16 * MESSAGE_MAX_BODY, NULL))
+	buf_init(&plain, MESSAGE_MAX_PLAIN);
+	if (!message_inflate(m, &plain, MESSAGE_MAX_PLAIN, NULL))
 		body = (struct str){ arena_strn(&cx->mem, plain.p, plain.n), plain.n };
 	buf_release(&plain);
 	return body;
@@ -56,7 +56,7 @@ struct str msg_body(struct ctx *cx, const struct message *m)
 
 struct str msg_origin_topic(const struct message *m)
 {
-	struct str origin = props_get(m->properties, "RETRY_TOPIC");
+	struct str origin = props_get(m->properties, PROP_RETRY_TOPIC);
 
 	return origin.n ? origin : m->topic;
 }

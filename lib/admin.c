@@ -15,8 +15,6 @@
 #include "names.h"
 #include "opt.h"
 
-#define TIMEOUT_MS 5000
-
 static void split_list(struct strv *v, const char *list)
 {
 	struct str rest = str_of(list), item;
@@ -35,7 +33,7 @@ struct admin *admin_new(const struct admin_opts *o)
 	split_list(&a->nameservers, o->nameservers);
 	split_list(&a->only, o->brokers);
 	a->client = client_new(&o->client);
-	a->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_MS;
+	a->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : ADMIN_TIMEOUT_MS;
 	return a;
 }
 

@@ -30,12 +30,14 @@
 
 struct admin;
 
+#define ADMIN_TIMEOUT_MS 5000
+
 struct admin_opts {
 	const char *nameservers; /* "host:port" list, comma or semicolon; copied */
 	const char
 		*brokers; /* restrict to these names or addresses, comma; NULL: all; copied */
 	struct client_opts client;
-	int timeout_ms; /* per request; 0: 5000 */
+	int timeout_ms; /* per request; 0: ADMIN_TIMEOUT_MS */
 };
 
 struct admin *admin_new(const struct admin_opts *o);
@@ -234,6 +236,18 @@ int admin_offset_min(struct admin *a, const char *addr, const char *topic, int q
 	int64_t *out, struct err *e) MUST_USE;
 int admin_offset_at(struct admin *a, const char *addr, const char *topic, int queue, int64_t ms,
 	int64_t *out, struct err *e) MUST_USE;
+
+/* A request for messages (11), to be sent by client_submit(). Numbers are put into mem. */
+struct pull {
+	const char *group, *topic;
+	int queue;
+	int64_t queue_off;
+	int max; /* messages */
+	int hold_ms; /* how long the broker may wait for one; 0: it answers at once */
+	bool all; /* whatever the tag; false: what the group's heartbeat subscribed to */
+	int64_t sub_version; /* of that heartbeat */
+};
+void admin_pull_request(struct command *rq, const struct pull *p, struct arena *mem);
 
 struct messages {
 	struct message *v; /* slices are in the arena */

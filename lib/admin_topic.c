@@ -247,7 +247,7 @@ void admin_topic_request(struct command *rq, const struct topic *t, struct arena
 {
 	command_init(rq, REQ_UPDATE_AND_CREATE_TOPIC);
 	command_add(rq, "topic", str_of(t->name));
-	command_add(rq, "defaultTopic", STR("TBW102"));
+	command_add(rq, "defaultTopic", STR(NAMES_TEMPLATE));
 	command_add(rq, "readQueueNums", text_of_number(mem, t->read_queues));
 	command_add(rq, "writeQueueNums", text_of_number(mem, t->write_queues));
 	command_add(rq, "perm", text_of_number(mem, t->perm));

@@ -18,6 +18,7 @@
 #define MESSAGE_MAGIC_V2 0xDAA320ABu /* 5.x, topic length on two bytes: read, never written */
 #define MESSAGE_BLANK 0xCBD43194u /* filler at the end of a commit log file */
 #define MESSAGE_MAX_BODY (4 << 20)
+#define MESSAGE_MAX_PLAIN (16 * MESSAGE_MAX_BODY) /* of a body after inflating */
 #define MESSAGE_MAX_PROPERTIES 32767
 #define MESSAGE_FIXED \
 	91 /* bytes of a record without body, topic and properties, both hosts IPv4 */

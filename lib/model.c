@@ -10,7 +10,6 @@
 
 #define APACHE_QUEUES 16
 #define QUEUES_READ_MAX 65536 /* in a table from elsewhere; our own rule is TOPIC_QUEUES_MAX */
-#define RETRY_MAX 1000
 
 const char *const topic_type_names[] = {
 	[TOPIC_NORMAL] = "normal",
@@ -45,8 +44,8 @@ struct topic topic_defaults(void)
 {
 	return (struct topic){
 		.type = TOPIC_NORMAL,
-		.read_queues = 3,
-		.write_queues = 3,
+		.read_queues = TOPIC_QUEUES,
+		.write_queues = TOPIC_QUEUES,
 		.perm = PERM_RW,
 	};
 }
@@ -58,8 +57,8 @@ struct group group_defaults(void)
 		.consume_from_min = true,
 		.broadcast = true,
 		.notify_changed = true,
-		.retry_queues = 1,
-		.retry_max = 16,
+		.retry_queues = GROUP_RETRY_QUEUES,
+		.retry_max = GROUP_RETRIES,
 		.slow_broker_id = 1,
 	};
 }
@@ -124,7 +123,7 @@ int group_validate(const struct group *g, struct err *e)
 	if ((rc = names_check_wire_group(str_of(g->name), e)) ||
 		(rc = check_remark(g->remark, e)) ||
 		(rc = check_range("retry queues", g->retry_queues, 0, TOPIC_QUEUES_MAX, e)) ||
-		(rc = check_range("retries", g->retry_max, 0, RETRY_MAX, e)))
+		(rc = check_range("retries", g->retry_max, 0, GROUP_RETRIES_MAX, e)))
 		return rc;
 	return 0;
 }

@@ -45,8 +45,13 @@ struct group {
 	int64_t created_ms;
 };
 
-struct topic topic_defaults(void); /* 3 queues, perm 6, normal */
-struct group group_defaults(void); /* all on, 1 retry queue, 16 retries */
+#define TOPIC_QUEUES 3
+#define GROUP_RETRY_QUEUES 1
+#define GROUP_RETRIES 16
+#define GROUP_RETRIES_MAX 1000
+
+struct topic topic_defaults(void); /* TOPIC_QUEUES, perm 6, normal */
+struct group group_defaults(void); /* all on, GROUP_RETRY_QUEUES, GROUP_RETRIES */
 
 /* Bounds of product rules; names are checked as wire names. */
 int topic_validate(const struct topic *t, struct err *e);

@@ -81,7 +81,7 @@ struct reserved {
 };
 
 static const struct reserved topics[] = {
-	{ "TBW102" },
+	{ NAMES_TEMPLATE },
 	{ "SELF_TEST_TOPIC", false, true },
 	{ "BenchmarkTest" },
 	{ "OFFSET_MOVED_EVENT", false, true },
@@ -94,7 +94,7 @@ static const struct reserved topics[] = {
 };
 
 static const struct reserved groups[] = {
-	{ "TOOLS_CONSUMER" },
+	{ NAMES_TOOLS_GROUP },
 	{ "FILTERSRV_CONSUMER" },
 	{ "SCHEDULE_CONSUMER" },
 	{ "__MONITOR_CONSUMER" },

@@ -13,6 +13,9 @@
 #define NAMES_RETRY "%RETRY%"
 #define NAMES_DLQ "%DLQ%"
 #define NAMES_DEFAULT_NS "default"
+#define NAMES_TEMPLATE "TBW102" /* topic whose settings new ones are made with */
+#define NAMES_REPLY "_REPLY_TOPIC" /* behind a cluster's name */
+#define NAMES_TOOLS_GROUP "TOOLS_CONSUMER" /* who reads without being a member of a group */
 
 #define WIRE_TOPIC_MAX 127 /* bytes of a whole wire name; the store's length byte is signed */
 #define WIRE_GROUP_MAX 120 /* so that %RETRY%group is still a topic */

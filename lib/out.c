@@ -18,7 +18,6 @@
 #include "table.h"
 #include "yamldoc.h"
 
-#define API_VERSION "tdmqctl/v1"
 #define BLOCK 65536 /* text collected before it is written */
 #define SETTLE_ROWS 1000 /* a table's widths are those of so many rows */
 #define TEXT_MAX (256u << 20)
@@ -314,7 +313,7 @@ static void name_row(struct out *o, const cJSON *item)
 
 static void json_head(struct out *o)
 {
-	buf_puts(&o->text, "{\n  \"apiVersion\": \"" API_VERSION "\",\n  \"kind\": ");
+	buf_puts(&o->text, "{\n  \"apiVersion\": \"" OUT_API_VERSION "\",\n  \"kind\": ");
 	buf_addf(&o->text, "\"%sList\",\n  \"items\": [", o->view->kind);
 }
 
@@ -506,7 +505,7 @@ static int yaml_list(
 	char *kind = mem_fmt("%sList", o->view->kind);
 	int rc;
 
-	json_add_str(doc, "apiVersion", STR(API_VERSION));
+	json_add_str(doc, "apiVersion", STR(OUT_API_VERSION));
 	json_add_str(doc, "kind", str_of(kind));
 	items = cJSON_AddArrayToObject(doc, "items");
 	for (size_t i = 0; i < n; i++)
@@ -587,7 +586,7 @@ static cJSON *with_head(const struct view *v, const cJSON *item)
 	const cJSON *child;
 
 	if (!cJSON_GetObjectItemCaseSensitive(item, "apiVersion"))
-		json_add_str(doc, "apiVersion", STR(API_VERSION));
+		json_add_str(doc, "apiVersion", STR(OUT_API_VERSION));
 	if (!cJSON_GetObjectItemCaseSensitive(item, "kind"))
 		json_add_str(doc, "kind", str_of(v->kind));
 	cJSON_ArrayForEach (child, item)

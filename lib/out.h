@@ -25,6 +25,8 @@
 #include "json.h"
 #include "strv.h"
 
+#define OUT_API_VERSION "tdmqctl/v1" /* of JSON and YAML documents */
+
 enum out_format {
 	OUT_TABLE,
 	OUT_WIDE,

@@ -320,10 +320,10 @@ static bool gate_topic_values(struct build *b, struct plan_item *it)
 
 static bool gate_group_values(struct build *b, struct plan_item *it)
 {
-	if (it->group.retry_max < 0 || it->group.retry_max > 1000)
+	if (it->group.retry_max < 0 || it->group.retry_max > GROUP_RETRIES_MAX)
 		return settle(it, VERDICT_REFUSED, REASON_INVALID_VALUE,
-			arena_fmt(&b->p->mem, "%d retries, 0 to 1000 are allowed",
-				it->group.retry_max));
+			arena_fmt(&b->p->mem, "%d retries, 0 to %d are allowed",
+				it->group.retry_max, GROUP_RETRIES_MAX));
 	it->group.retry_queues = MAX(it->group.retry_queues, 1);
 	it->group.broker_id = it->group.slow_broker_id = 0;
 	return false;

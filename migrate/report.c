@@ -207,7 +207,7 @@ int report_plan(
 	cJSON *items = plan_rows(p, f), *doc = cJSON_CreateObject();
 	int rc;
 
-	cJSON_AddStringToObject(doc, "apiVersion", "tdmqctl/v1");
+	cJSON_AddStringToObject(doc, "apiVersion", OUT_API_VERSION);
 	cJSON_AddStringToObject(doc, "kind", "MigrationPlan");
 	add_text(doc, "source", p->inv->path);
 	add_text(doc, "shape", p->inv->shape);
@@ -264,7 +264,7 @@ static cJSON *task_json(const struct task *t)
 	cJSON *o = cJSON_CreateObject();
 	int skipped = 0;
 
-	cJSON_AddStringToObject(o, "apiVersion", "tdmqctl/v1");
+	cJSON_AddStringToObject(o, "apiVersion", OUT_API_VERSION);
 	cJSON_AddStringToObject(o, "kind", "MigrationTask");
 	json_add_i64(o, "id", t->id);
 	add_text(o, "name", t->name);

@@ -21,7 +21,6 @@
 
 #define TOPICS "topicConfigTable"
 #define GROUPS "subscriptionGroupTable"
-#define REPLY "_REPLY_TOPIC"
 
 /* What members must be, if they are there at all; other members are not looked at. */
 enum member_kind { MEMBER_INT, MEMBER_BOOL, MEMBER_TEXT, MEMBER_OBJECT };
@@ -200,7 +199,7 @@ static int scan_table(
 
 static void add_reply(struct inventory *inv, const char *cluster)
 {
-	char *reply = mem_fmt("%s" REPLY, cluster);
+	char *reply = mem_fmt("%s" NAMES_REPLY, cluster);
 
 	inventory_add_system(inv, reply);
 	mem_free(reply);
@@ -235,7 +234,7 @@ static void guess_system(struct inventory *inv, const cJSON *table)
 	cJSON_ArrayForEach (t, table) {
 		struct str name = str_of(t->string);
 		bool inherits = json_int(t, "perm", 0) & PERM_INHERIT;
-		char *reply = mem_fmt("%s" REPLY, t->string);
+		char *reply = mem_fmt("%s" NAMES_REPLY, t->string);
 
 		if (inherits && json_int(t, "writeQueueNums", 0) == 1 &&
 			json_int(t, "readQueueNums", 0) == 1)
