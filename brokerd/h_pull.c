@@ -20,13 +20,6 @@
 #include "props.h"
 #include "sql92.h"
 
-enum pull_flag {
-	PULL_COMMIT = 1,
-	PULL_SUSPEND = 2,
-	PULL_SUBSCRIPTION = 4,
-	PULL_CLASS_FILTER = 8,
-};
-
 struct pull {
 	struct str group, topic, subscription, type;
 	int queue, max, sysflag;

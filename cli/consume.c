@@ -23,8 +23,7 @@
 #define REBALANCE_MS 20000
 #define SUSPEND_MS 5000
 #define RETRY_PULL_MS 1000
-#define PULL_COMMITS 1 /* sysFlag */
-#define PULL_SUSPENDS 2
+#define PULL_BATCH 32
 
 enum queue_state { QUEUE_IDLE, QUEUE_PULLING, QUEUE_READY };
 
@@ -51,6 +50,7 @@ struct member_state {
 	int64_t done;
 	consume_fn fn;
 	void *arg;
+	struct arena scratch; /* texts of the request under way */
 	bool ready; /* some queue is READY */
 };
 
@@ -220,11 +220,6 @@ static int settle_offset(struct queue *q)
 
 /* ---- rebalance ---- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Our place among the members, and how many there are; 0 of 1 when we are not listed yet. */
 static int find_place(struct member_state *s, size_t *place, size_t *members)
 {
@@ -233,8 +228,7 @@ static int find_place(struct member_state *s, size_t *place, size_t *members)
 	cJSON *doc = NULL;
 	struct reply *rp = NULL;
 	struct command rq;
-	const char **v;
-	size_t n = 0;
+	struct strv v = STRV_INIT;
 	int rc;
 
 	command_init(&rq, REQ_GET_CONSUMER_LIST_BY_GROUP);
@@ -246,18 +240,17 @@ static int find_place(struct member_state *s, size_t *place, size_t *members)
 		rc = json_need_array(doc, "consumerIdList", &ids, &cx->err);
 	if (rc)
 		goto out;
-	v = mem_array((size_t)cJSON_GetArraySize(ids) + 1, sizeof(*v));
 	cJSON_ArrayForEach (one, ids)
 		if (cJSON_IsString(one))
-			v[n++] = one->valuestring;
-	qsort(v, n, sizeof(*v), by_text);
+			strv_add(&v, str_of(one->valuestring));
+	strv_sort(&v);
 	*place = 0;
-	*members = MAX(n, 1);
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(v[i], s->id))
+	*members = MAX(v.n, 1);
+	for (size_t i = 0; i < v.n; i++)
+		if (!strcmp(v.v[i], s->id))
 			*place = i;
-	mem_free(v);
 out:
+	strv_release(&v);
 	cJSON_Delete(doc);
 	reply_free(rp);
 	return rc;
@@ -346,30 +339,22 @@ static int pull(struct queue *q)
 {
 	struct member_state *s = q->me;
 	struct ctx *cx = s->cx;
-	char id[12], off[24], batch[12], suspend[12], flag[4], version[24];
-	int64_t left = s->c->count ? s->c->count - s->done : 32;
+	struct pull p = { .group = s->c->group,
+		.topic = q->topic,
+		.queue = q->id,
+		.queue_off = q->off,
+		.max = s->c->count ? (int)MIN(s->c->count - s->done, PULL_BATCH) : PULL_BATCH,
+		.hold_ms = SUSPEND_MS,
+		.sub_version = s->sub_version };
 	struct command rq;
+	int rc;
 
-	snprintf(id, sizeof(id), "%d", q->id);
-	snprintf(off, sizeof(off), "%lld", (long long)q->off);
-	snprintf(batch, sizeof(batch), "%lld", (long long)MIN(left, 32));
-	snprintf(flag, sizeof(flag), "%d", PULL_SUSPENDS);
-	snprintf(suspend, sizeof(suspend), "%d", SUSPEND_MS);
-	snprintf(version, sizeof(version), "%lld", (long long)s->sub_version);
-	command_init(&rq, REQ_PULL_MESSAGE);
-	command_add(&rq, "consumerGroup", str_of(s->c->group));
-	command_add(&rq, "topic", str_of(q->topic));
-	command_add(&rq, "queueId", str_of(id));
-	command_add(&rq, "queueOffset", str_of(off));
-	command_add(&rq, "maxMsgNums", str_of(batch));
-	command_add(&rq, "sysFlag", str_of(flag));
-	command_add(&rq, "commitOffset", STR("0"));
-	command_add(&rq, "suspendTimeoutMillis", str_of(suspend));
-	command_add(&rq, "subVersion", str_of(version));
-	command_add(&rq, "expressionType", STR("TAG"));
+	admin_pull_request(&rq, &p, &s->scratch);
 	q->state = QUEUE_PULLING;
-	return client_submit(admin_client(cx->admin), q->addr, &rq,
+	rc = client_submit(admin_client(cx->admin), q->addr, &rq,
 		admin_timeout(cx->admin) + SUSPEND_MS, on_pulled, q, &cx->err);
+	arena_clear(&s->scratch);
+	return rc;
 }
 
 static int send_back(struct queue *q, const struct message *m)
@@ -505,6 +490,7 @@ int consume_run(
 	leave(s);
 	LL_FOREACH (s->queues, q)
 		reply_free(q->got);
+	arena_release(&s->scratch);
 	*done = s->done;
 	return rc;
 }

@@ -7,7 +7,9 @@
 #include "producer.h"
 
 #include "clock.h"
+#include "names.h"
 #include "props.h"
+#include "queue.h"
 
 #define IN_FLIGHT 64
 #define PRODUCER_GROUP "tdmqctl"
@@ -71,22 +73,14 @@ void producer_free(struct producer *p)
 
 static const struct target *choose(struct producer *p, const struct outgoing *o)
 {
-	char id[12];
-
 	if (o->order_key)
 		return &p->queues[(uint32_t)(str_java_hash(str_of(o->order_key)) & INT32_MAX) %
 				  p->n];
 	if (!o->queue)
 		return &p->queues[p->turn++ % p->n];
-	for (size_t i = 0; i < p->n; i++) {
-		size_t broker = strlen(p->queues[i].broker);
-
-		snprintf(id, sizeof(id), "%d", p->queues[i].queue);
-		if (!strcmp(o->queue, id) ||
-			(!strncmp(o->queue, p->queues[i].broker, broker) &&
-				o->queue[broker] == '/' && !strcmp(o->queue + broker + 1, id)))
+	for (size_t i = 0; i < p->n; i++)
+		if (queue_is(o->queue, p->queues[i].broker, p->queues[i].queue))
 			return &p->queues[i];
-	}
 	return NULL;
 }
 
@@ -154,7 +148,7 @@ int producer_send(struct producer *p, const struct outgoing *o, producer_done do
 	command_init(&rq, REQ_SEND_MESSAGE_V2);
 	command_add(&rq, "a", STR(PRODUCER_GROUP));
 	command_add(&rq, "b", str_of(p->topic));
-	command_add(&rq, "c", STR("TBW102"));
+	command_add(&rq, "c", STR(NAMES_TEMPLATE));
 	command_add(&rq, "d", STR("4"));
 	command_add(&rq, "e", str_of(queue));
 	command_add(&rq, "f", str_of(sysflag));

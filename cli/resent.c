@@ -38,7 +38,6 @@ static int read_known(struct resent *l, struct err *e)
 		if (line.n)
 			strv_add(&l->known, line);
 	strv_sort(&l->known);
-	l->sorted = l->known.n;
 	buf_release(&b);
 	return rc;
 }
@@ -63,18 +62,12 @@ int resent_open(
 	return read_known(l, e);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 bool resent_has(const struct resent *l, const struct message *m)
 {
 	char line[LINE_MAX_];
-	const char *key = line;
 
 	name_letter(m, line);
-	return l->sorted && bsearch(&key, l->known.v, l->sorted, sizeof(*l->known.v), by_text);
+	return strv_has_sorted(&l->known, line);
 }
 
 int resent_add(struct resent *l, const struct message *m, struct err *e)

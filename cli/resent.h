@@ -17,8 +17,7 @@
 
 struct resent {
 	const char *path;
-	struct strv known; /* sorted up to `sorted`, as read from the file */
-	size_t sorted;
+	struct strv known; /* sorted; as read from the file */
 	int fd;
 	off_t end;
 };

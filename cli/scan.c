@@ -8,12 +8,12 @@
 
 #include <regex.h>
 
+#include "names.h"
 #include "props.h"
+#include "queue.h"
 
 #define PULL_BATCH 32
 #define SUSPEND_MS 15000
-#define PULL_SUSPEND 2 /* sysFlag: may wait for a message */
-#define PULL_SUBSCRIPTION 4 /* sysFlag: the filter is in the request */
 
 struct reader;
 
@@ -29,6 +29,7 @@ struct reader {
 	const struct scan *s;
 	scan_fn fn;
 	void *arg;
+	struct arena scratch; /* texts of the request under way */
 	struct queue *queues;
 	size_t n, failed;
 	bool enough;
@@ -97,30 +98,23 @@ static void on_pulled(void *arg, int rc, struct reply *rp, const struct err *e)
 
 static int pull(struct queue *q)
 {
-	struct ctx *cx = q->r->cx;
-	bool follow = q->r->s->follow;
-	char id[12], off[24], batch[12], flag[4], suspend[12];
+	struct reader *r = q->r;
+	struct ctx *cx = r->cx;
+	struct pull p = { .group = NAMES_TOOLS_GROUP,
+		.topic = r->s->topic,
+		.queue = q->id,
+		.queue_off = q->off,
+		.max = (int)MIN(PULL_BATCH, q->end - q->off),
+		.hold_ms = r->s->follow ? SUSPEND_MS : 0,
+		.all = true };
 	struct command rq;
+	int rc;
 
-	snprintf(id, sizeof(id), "%d", q->id);
-	snprintf(off, sizeof(off), "%lld", (long long)q->off);
-	snprintf(batch, sizeof(batch), "%lld", (long long)MIN(PULL_BATCH, q->end - q->off));
-	snprintf(flag, sizeof(flag), "%d", PULL_SUBSCRIPTION | (follow ? PULL_SUSPEND : 0));
-	snprintf(suspend, sizeof(suspend), "%d", follow ? SUSPEND_MS : 0);
-	command_init(&rq, REQ_PULL_MESSAGE);
-	command_add(&rq, "consumerGroup", STR("TOOLS_CONSUMER"));
-	command_add(&rq, "topic", str_of(q->r->s->topic));
-	command_add(&rq, "queueId", str_of(id));
-	command_add(&rq, "queueOffset", str_of(off));
-	command_add(&rq, "maxMsgNums", str_of(batch));
-	command_add(&rq, "sysFlag", str_of(flag));
-	command_add(&rq, "commitOffset", STR("0"));
-	command_add(&rq, "suspendTimeoutMillis", str_of(suspend));
-	command_add(&rq, "subscription", STR("*"));
-	command_add(&rq, "subVersion", STR("0"));
-	command_add(&rq, "expressionType", STR("TAG"));
-	return client_submit(admin_client(cx->admin), q->addr, &rq,
-		admin_timeout(cx->admin) + (follow ? SUSPEND_MS : 0), on_pulled, q, &cx->err);
+	admin_pull_request(&rq, &p, &r->scratch);
+	rc = client_submit(admin_client(cx->admin), q->addr, &rq,
+		admin_timeout(cx->admin) + p.hold_ms, on_pulled, q, &cx->err);
+	arena_clear(&r->scratch);
+	return rc;
 }
 
 /* Where to begin and to end; a queue with nothing to read has off == end. */
@@ -153,20 +147,6 @@ static int settle_bounds(struct queue *q)
 	return 0;
 }
 
-static bool is_wanted(const char *only, const char *broker, int queue)
-{
-	char *with_broker, number[12];
-	bool hit;
-
-	if (!only)
-		return true;
-	snprintf(number, sizeof(number), "%d", queue);
-	with_broker = mem_fmt("%s/%d", broker, queue);
-	hit = !strcmp(only, number) || !strcmp(only, with_broker);
-	mem_free(with_broker);
-	return hit;
-}
-
 static int list_queues(struct reader *r)
 {
 	struct ctx *cx = r->cx;
@@ -185,7 +165,7 @@ static int list_queues(struct reader *r)
 		const char *addr = route_addr(&route, rq->broker);
 
 		for (int id = 0; addr && id < rq->read_queues; id++)
-			if (is_wanted(r->s->only, rq->broker, id))
+			if (!r->s->only || queue_is(r->s->only, rq->broker, id))
 				r->queues[r->n++] = (struct queue){
 					.r = r, .broker = rq->broker, .addr = addr, .id = id
 				};
@@ -213,6 +193,7 @@ int scan_topic(struct ctx *cx, const struct scan *s, scan_fn fn, void *arg)
 		r.failed++;
 	}
 	client_run(admin_client(cx->admin), -1);
+	arena_release(&r.scratch);
 	return ctx_result(cx, r.n - r.failed, r.failed);
 }
 
@@ -290,9 +271,9 @@ static bool greps(struct ctx *cx, const struct match *f, const struct message *m
 	char *z;
 	bool hit;
 
-	buf_init(&plain, 16 * MESSAGE_MAX_BODY);
+	buf_init(&plain, MESSAGE_MAX_PLAIN);
 	if (m->sysflag & SYSFLAG_COMPRESSED &&
-		!message_inflate(m, &plain, 16 * MESSAGE_MAX_BODY, &cx->err))
+		!message_inflate(m, &plain, MESSAGE_MAX_PLAIN, &cx->err))
 		body = buf_str(&plain);
 	z = mem_strn(body.p, body.n);
 	hit = !regexec(&f->regex->re, z, 0, NULL, 0);

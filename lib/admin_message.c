@@ -2,6 +2,25 @@
 /* admin: stored messages, by place and by key. */
 #include "admin_int.h"
 
+void admin_pull_request(struct command *rq, const struct pull *p, struct arena *mem)
+{
+	unsigned flags = (p->hold_ms ? PULL_SUSPEND : 0) | (p->all ? PULL_SUBSCRIPTION : 0);
+
+	command_init(rq, REQ_PULL_MESSAGE);
+	command_add(rq, "consumerGroup", str_of(p->group));
+	command_add(rq, "topic", str_of(p->topic));
+	command_add(rq, "queueId", text_of_number(mem, p->queue));
+	command_add(rq, "queueOffset", text_of_number(mem, p->queue_off));
+	command_add(rq, "maxMsgNums", text_of_number(mem, p->max));
+	command_add(rq, "sysFlag", text_of_number(mem, flags));
+	command_add(rq, "commitOffset", STR("0"));
+	command_add(rq, "suspendTimeoutMillis", text_of_number(mem, p->hold_ms));
+	command_add(rq, "subVersion", text_of_number(mem, p->sub_version));
+	command_add(rq, "expressionType", STR("TAG"));
+	if (p->all)
+		command_add(rq, "subscription", STR("*"));
+}
+
 /* The records of a body, which is copied, so that their slices stay good. */
 static int read_messages(
 	struct str body, struct arena *mem, struct messages *out, struct err *e)

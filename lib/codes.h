@@ -26,6 +26,14 @@ enum {
 	FLAG_ONEWAY = 2,
 };
 
+/* Bits of a pull's `sysFlag`. */
+enum pull_flag {
+	PULL_COMMIT = 1, /* `commitOffset` is a position to keep */
+	PULL_SUSPEND = 2, /* may wait for a message, `suspendTimeoutMillis` at most */
+	PULL_SUBSCRIPTION = 4, /* the filter is in the request */
+	PULL_CLASS_FILTER = 8, /* a filter server looks at the messages: all of them, then */
+};
+
 /* The version number we send: the ordinal of 4.9.8. Clients read it in heartbeat answers. */
 #define TDMQ_WIRE_VERSION 409
 

@@ -66,3 +66,8 @@ void strv_sort(struct strv *v)
 	if (v->n)
 		qsort(v->v, v->n, sizeof(*v->v), by_bytes);
 }
+
+bool strv_has_sorted(const struct strv *v, const char *s)
+{
+	return v->n && bsearch(&s, v->v, v->n, sizeof(*v->v), by_bytes);
+}

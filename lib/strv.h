@@ -39,5 +39,6 @@ void strv_add(struct strv *v, struct str s); /* copies */
 void strv_split(struct strv *v, struct str s, char separator);
 bool strv_has(const struct strv *v, struct str s);
 void strv_sort(struct strv *v); /* bytewise */
+bool strv_has_sorted(const struct strv *v, const char *s); /* v was sorted since it grew */
 
 #endif

@@ -26,11 +26,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "admin.h"
 #include "clock.h"
 #include "json.h"
 #include "mem.h"
 #include "message.h"
+#include "names.h"
 #include "props.h"
 
 #define OPAQUE_BASE 1000000000
@@ -147,7 +148,7 @@ static void set(struct opts *o, int letter)
 static struct opts parse(int argc, char **argv)
 {
 	static struct opts o = { .topic = "bench",
-		.group = "TOOLS_CONSUMER",
+		.group = NAMES_TOOLS_GROUP,
 		.namesrv = "127.0.0.1:9876",
 		.connections = 1,
 		.depth = 1,
@@ -332,7 +333,7 @@ static void make_send(const struct opts *o, struct frame *f, int64_t queue)
 	c.flag = o->oneway ? FLAG_ONEWAY : 0;
 	command_add(&c, "a", STR("bench-load"));
 	command_add(&c, "b", str_of(o->topic));
-	command_add(&c, "c", STR("TBW102"));
+	command_add(&c, "c", STR(NAMES_TEMPLATE));
 	command_add(&c, "d", STR("4"));
 	command_add(&c, "e", str_of(qid));
 	command_add(&c, "f", STR("0"));
@@ -365,6 +366,7 @@ struct conn {
 };
 
 struct load {
+	struct arena scratch; /* texts of the request under way */
 	struct opts o;
 	struct frame *frames; /* owned; by queue */
 	struct conn *conns; /* owned */
@@ -500,29 +502,22 @@ static bool issue_send(struct load *l, struct conn *c, int64_t at)
 
 static bool issue_pull(struct load *l, struct conn *c)
 {
-	char qid[24], off[24], max[24];
+	struct pull p = { .group = l->o.group,
+		.topic = l->o.topic,
+		.queue = (int)c->queue,
+		.queue_off = c->offset,
+		.max = (int)l->o.pull_max,
+		.all = true };
 	struct command rq;
 	struct buf b;
 
 	if (c->queue >= l->o.queues)
 		return false;
-	snprintf(qid, sizeof(qid), "%lld", (long long)c->queue);
-	snprintf(off, sizeof(off), "%lld", (long long)c->offset);
-	snprintf(max, sizeof(max), "%lld", (long long)l->o.pull_max);
-	command_init(&rq, REQ_PULL_MESSAGE);
+	admin_pull_request(&rq, &p, &l->scratch);
 	rq.opaque = OPAQUE_BASE;
-	command_add(&rq, "consumerGroup", str_of(l->o.group));
-	command_add(&rq, "topic", str_of(l->o.topic));
-	command_add(&rq, "queueId", str_of(qid));
-	command_add(&rq, "queueOffset", str_of(off));
-	command_add(&rq, "maxMsgNums", str_of(max));
-	command_add(&rq, "sysFlag", STR("4"));
-	command_add(&rq, "commitOffset", STR("0"));
-	command_add(&rq, "suspendTimeoutMillis", STR("0"));
-	command_add(&rq, "subVersion", STR("0"));
-	command_add(&rq, "subscription", STR("*"));
 	buf_init(&b, l->frame_max);
 	command_encode(&b, &rq);
+	arena_clear(&l->scratch);
 	BUG_ON(buf_err(&b) || c->out_n);
 	memcpy(c->out, b.p, b.n);
 	c->out_n = b.n;

@@ -17,6 +17,7 @@
 #include "client.h"
 #include "clock.h"
 #include "mem.h"
+#include "names.h"
 
 #define RUNS_MAX 1000
 
@@ -86,7 +87,7 @@ static void send_one(const char *addr)
 	command_init(&rq, REQ_SEND_MESSAGE_V2);
 	command_add(&rq, "a", STR("bench"));
 	command_add(&rq, "b", STR("bench-start"));
-	command_add(&rq, "c", STR("TBW102"));
+	command_add(&rq, "c", STR(NAMES_TEMPLATE));
 	command_add(&rq, "d", STR("4"));
 	command_add(&rq, "e", STR("0"));
 	command_add(&rq, "f", STR("0"));
