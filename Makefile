@@ -158,7 +158,7 @@ lint: man
 	clang-format --dry-run -Werror $(FORMATTED)
 	tests/lint.sh
 	shellcheck $(shell git ls-files '*.sh' '*.bash' '*.bats') .ci/run
-	mandoc -Tlint -Wwarning $(B)/man/*.[158]
+	mandoc -Tlint -Wwarning $(B)/man/*.[1578]
 format:
 	clang-format -i $(FORMATTED)
 
@@ -171,10 +171,10 @@ $(B)/man/%: man/%.in man/fill.sh $(B)/tdmqctl $(B)/brokerd
 
 install: all man
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man1 \
-		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8
+		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
 	install -s $(B)/tdmqctl $(DESTDIR)$(bindir)/tdmqctl
 	install -s $(B)/brokerd $(DESTDIR)$(sbindir)/brokerd
-	for s in 1 5 8; do install -m 644 $(B)/man/*.$$s $(DESTDIR)$(mandir)/man$$s/ || exit; done
+	for s in 1 5 7 8; do install -m 644 $(B)/man/*.$$s $(DESTDIR)$(mandir)/man$$s/ || exit; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system
