@@ -158,14 +158,11 @@ struct queue *cq_find(struct cq *c, struct str topic, int id)
 	return q;
 }
 
-struct queue *cq_get(struct cq *c, struct str topic, int id)
+static struct queue *queue_add(struct cq *c, struct str topic, int id)
 {
-	struct queue *q = cq_find(c, topic, id);
 	size_t n = topic.n + 4;
+	struct queue *q = mem_alloc(sizeof(*q) + n);
 
-	if (q)
-		return q;
-	q = mem_alloc(sizeof(*q) + n);
 	make_key(q->key, topic, id);
 	q->topic_n = (uint8_t)topic.n;
 	q->id = id;
@@ -173,6 +170,13 @@ struct queue *cq_get(struct cq *c, struct str topic, int id)
 	q->digest = cq_name_digest(q->key, n);
 	HASH_ADD_KEYPTR(hh, c->map, q->key, n, q);
 	return q;
+}
+
+struct queue *cq_get(struct cq *c, struct str topic, int id)
+{
+	struct queue *q = cq_find(c, topic, id);
+
+	return q ? q : queue_add(c, topic, id);
 }
 
 static void queue_dir(const struct cq *c, const struct queue *q, char *path)
@@ -649,7 +653,7 @@ static int load_queue(
 
 void cq_load_known(struct cq *c, struct str topic, int id, int64_t first, int64_t max)
 {
-	struct queue *q = cq_get(c, topic, id);
+	struct queue *q = queue_add(c, topic, id);
 
 	q->made = first >= 0;
 	set_first(c, q, first);

@@ -77,7 +77,7 @@ void cq_init(struct cq *c, const char *dir, int64_t file_units);
  * `limit` on do not count; they are cleared if `clear`.
  */
 int cq_load(struct cq *c, int64_t limit, bool clear, struct err *e) MUST_USE;
-/* A queue as another record of it has it. */
+/* A queue that is not there yet, as the roster has it. */
 void cq_load_known(struct cq *c, struct str topic, int id, int64_t first, int64_t max);
 void cq_forget_all(struct cq *c);
 void cq_release(struct cq *c);
