@@ -15,7 +15,7 @@
  * Stores that Apache's broker left have no `synced`: the checkpoint's times, or the last three
  * files, take the place of `queued`, and the newest file that holds records that of the watermark.
  *
- * Nothing here believes a length before it lies inside its file, and a start that is killed leaves
+ * Damaged bytes are copied to DIR/quarantine/OFFSET. Nothing here believes a length before it lies inside its file, and a start that is killed leaves
  * what the next one needs.
  */
 #include <dirent.h>
@@ -32,6 +32,9 @@
 #define APACHE_MARGIN_MS 3000 /* that its times may be ahead */
 #define GAP_MAX (1 << 20) /* units; a larger gap is a lie, not a loss */
 #define TORN_LOOK (8 << 20)
+/* Topic of the records that take a damaged one's place; a short one has a piece of it. */
+#define PLACEHOLDER STR("DAMAGED")
+#define PLACEHOLDER_MAX (1 << 20)
 
 /* A record whose queue offset is not the next one of its queue, until the queue's next record. */
 struct suspect {
@@ -47,6 +50,7 @@ struct scan {
 	int64_t watermark;
 	bool rebuilding; /* the whole log is read: what is missing is missing */
 	bool behind; /* a queue lacks units from before the scan */
+	bool lost; /* records of this log are known to be lost */
 	int64_t ignored;
 	struct suspect *suspects; /* owned */
 };
@@ -128,8 +132,7 @@ static int judge_rest(struct scan *sc, struct err *e)
 
 	while ((c = sc->suspects)) {
 		sc->suspects = c->next;
-		if (!rc && c->off > c->q->max &&
-			(sc->found->quarantined || commitlog_min(&sc->s->log) > 0))
+		if (!rc && c->off > c->q->max && (sc->lost || commitlog_min(&sc->s->log) > 0))
 			rc = believe(sc, c, e);
 		else if (!rc)
 			cq_put(&sc->s->cq, c->q, &c->unit);
@@ -158,7 +161,7 @@ static bool scan_unit(struct scan *sc, const struct message *m, struct err *e)
 		return false;
 	if (m->queue_off == q->max) {
 		cq_put(&s->cq, q, &u);
-	} else if (!sc->rebuilding && !sc->found->quarantined) {
+	} else if (!sc->rebuilding && !sc->lost) {
 		sc->behind = true;
 		return false;
 	} else if (q->first < 0 && commitlog_min(&s->log) > 0) {
@@ -177,6 +180,8 @@ static bool scan_record(struct scan *sc, const struct message *m, struct err *e)
 
 	sc->found->records++;
 	s->last_ms = MAX(s->last_ms, m->store_ms);
+	if (tx == SYSFLAG_TX_ROLLBACK && m->topic.n && str_starts(PLACEHOLDER, m->topic))
+		sc->lost = true;
 	if (tx == SYSFLAG_TX_PREPARED || tx == SYSFLAG_TX_ROLLBACK)
 		return true;
 	if (!store_topic_is_safe(m->topic) || m->queue_id < 0 || m->queue_off < 0) {
@@ -212,15 +217,83 @@ static int64_t after_damage(struct scan *sc, const struct segment *g, int64_t of
 	return later && later->base < sc->watermark ? later->base : -1;
 }
 
-static int64_t skip_damage(struct scan *sc, const struct segment *g, int64_t off)
+static int save_damage(
+	const struct store *s, const struct segment *g, int64_t off, int64_t end, struct err *e)
+{
+	char *dir = mem_fmt("%s/quarantine", s->dir), *path;
+	int rc;
+
+	path = mem_fmt("%s/%020lld", dir, (long long)off);
+	rc = fsio_mkdirs(dir, 0750, e);
+	if (!rc)
+		rc = fsio_replace(path,
+			(struct str){ g->map + (off - g->base), (size_t)(end - off) }, 0640, e);
+	mem_free(path);
+	mem_free(dir);
+	return rc;
+}
+
+static int write_placeholder(
+	const struct store *s, const struct segment *g, int64_t off, size_t n, struct err *e)
+{
+	struct message m = { .phys_off = off, .sysflag = SYSFLAG_TX_ROLLBACK };
+	struct iovec v = { NULL, n };
+	int rc;
+
+	m.born_ms = m.store_ms = s->last_ms;
+	m.topic = PLACEHOLDER;
+	m.topic.n = MIN(m.topic.n, n - MESSAGE_FIXED);
+	m.body = (struct str){ mem_alloc(n), n - MESSAGE_FIXED - m.topic.n };
+	v.iov_base = mem_alloc(n);
+	message_write(v.iov_base, &m);
+	mem_free((void *)(uintptr_t)m.body.p);
+	m.body.p = v.iov_base;
+	rc = fsio_write_full(g->fd, &v, 1, off - g->base, g->path, e);
+	mem_free((void *)(uintptr_t)m.body.p);
+	return rc;
+}
+
+/*
+ * The damaged bytes are kept aside and records that stand for nothing take their place, so that
+ * the log is sound again, for Apache's broker too, which loses all that follows a bad record.
+ */
+static int fill_damage(
+	const struct store *s, struct segment *g, int64_t off, int64_t end, struct err *e)
+{
+	char blank[8];
+	struct iovec v = { blank, sizeof(blank) };
+	int rc;
+
+	(void)((rc = save_damage(s, g, off, end, e)) || (rc = segment_writable(g, e)));
+	if (!rc && end == g->base + g->size && end - off >= 8) {
+		put_be32(blank, (uint32_t)(end - off));
+		put_be32(blank + 4, MESSAGE_BLANK);
+		return fsio_write_full(g->fd, &v, 1, off - g->base, g->path, e);
+	}
+	while (!rc && end - off >= RECORD_MIN) {
+		int64_t n = end - off;
+
+		if (n > PLACEHOLDER_MAX) /* what is left must do for another one */
+			n = MIN(PLACEHOLDER_MAX, n - RECORD_MIN);
+		rc = write_placeholder(s, g, off, (size_t)n, e);
+		off += n;
+	}
+	return rc;
+}
+
+static int64_t skip_damage(struct scan *sc, struct segment *g, int64_t off)
 {
 	int64_t next = after_damage(sc, g, off);
+	struct err e = ERR_INIT;
 
 	if (next < 0)
 		return -1;
 	sc->found->quarantined++;
+	sc->lost = true;
 	log_error("store", "'%s': damaged at offset %lld: %lld bytes are skipped", g->path,
 		(long long)off, (long long)(next - off));
+	if (fill_damage(sc->s, g, off, MIN(next, g->base + g->size), &e))
+		log_error("store", "the damage stays as it is: %s", e.msg);
 	return next;
 }
 
@@ -471,7 +544,7 @@ static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
 	drop_suspects(sc);
 	sc->behind = false;
 	sc->ignored = 0;
-	sc->found->records = sc->found->scanned_bytes = sc->found->quarantined = 0;
+	sc->found->records = sc->found->scanned_bytes = 0;
 	sc->rebuilding = s->log.n > 0 && from <= commitlog_min(&s->log);
 	sc->found->rebuilt = sc->rebuilding;
 	(void)((rc = load_queues(s, from, true, e)) || (rc = bury(s, e)));
