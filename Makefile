@@ -18,10 +18,10 @@ sbindir ?= $(PREFIX)/sbin
 mandir  ?= $(PREFIX)/share/man
 SAN     ?=
 
-DEBS := gcc make pkg-config libevent-dev libssl-dev libsqlite3-dev libcjson-dev libyaml-dev \
-	libexpat1-dev libcurl4-openssl-dev zlib1g-dev libreadline-dev uthash-dev
+DEBS := gcc make libevent-dev libssl-dev libsqlite3-dev libcjson-dev libyaml-dev zlib1g-dev \
+	uthash-dev
 TEST_DEBS := bats python3 libcriterion-dev mandoc
-LINT_DEBS := clang clang-format clang-tools shellcheck
+LINT_DEBS := clang libclang-rt-dev clang-format shellcheck
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wundef -Wformat=2 -Wno-unknown-warning-option -Wno-format-truncation \
@@ -114,14 +114,15 @@ fuzz: fuzz-corpus
 # What a command needs is installed only where the command is missing.
 need = $(if $(shell command -v $(1)),,$(2))
 INTEROP_DEBS := $(call need,javac,openjdk-17-jdk-headless) $(call need,mvn,maven) \
-	$(call need,go,golang-go) $(call need,node,nodejs) $(call need,npm,npm)
+	$(call need,go,golang-go) $(call need,node,nodejs) $(call need,npm,npm) \
+	$(call need,ip,iproute2) $(call need,fish,fish)
 DEPS ?= check
 DEPS_build := $(DEBS)
 DEPS_check := $(DEBS) $(TEST_DEBS)
 DEPS_ci    := $(DEBS) $(TEST_DEBS) $(LINT_DEBS) $(INTEROP_DEBS)
 
 deps:
-	docs/deps.sh $(DEPS_$(DEPS))
+	@docs/deps.sh $(DEPS_$(DEPS))
 
 quickstart:
 	@$(MAKE) -s deps DEPS=build

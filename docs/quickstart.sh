@@ -46,9 +46,14 @@ trap 'exit 130' INT TERM
 
 # The standard ports when they are free, any others when not.
 ports=
-if (exec 3<>/dev/tcp/127.0.0.1/9876) 2>/dev/null || (exec 3<>/dev/tcp/127.0.0.1/10911) 2>/dev/null; then
-	ports='--nameserver-port=0 --broker-port=0'
-fi
+for p in 9876 10909 10911; do
+	if (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
+		ports='--nameserver-port=0 --broker-port=0'
+	fi
+done
+
+# shellcheck disable=SC2016 # to be retyped as it is
+printf '%s$ export PATH="$PWD/build:$PATH"%s\n' "$bold" "$plain"
 
 say 'Start a broker: one process, name server and broker, on loopback'
 # shellcheck disable=SC2086
