@@ -6,6 +6,7 @@
  */
 #include "clock.h"
 #include "names.h"
+#include "several.h"
 #include "view.h"
 
 static const char *const on_off[] = { "off", "on", NULL };
@@ -80,6 +81,15 @@ static int64_t queue_lag(const struct queue_lag *q)
 	return MAX(q->broker_off - q->consumer_off, 0);
 }
 
+static int64_t total_lag(const struct lag *lag)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < lag->n; i++)
+		sum += queue_lag(&lag->v[i]);
+	return sum;
+}
+
 static void add_topics(struct ctx *cx, cJSON *status, const struct lag *lag)
 {
 	cJSON *list = cJSON_AddArrayToObject(status, "topics");
@@ -122,15 +132,13 @@ static int add_figures(struct ctx *cx, const char *name, cJSON *status)
 {
 	struct members m;
 	struct lag lag;
-	int64_t behind = 0, dead;
+	int64_t dead;
 	int rc;
 
 	if ((rc = admin_lag(cx->admin, name, NULL, &cx->mem, &lag, &cx->err)) ||
 		(rc = members_or_none(cx, name, &m)) || (rc = dead_letters(cx, name, &dead)))
 		return rc;
-	for (size_t i = 0; i < lag.n; i++)
-		behind += queue_lag(&lag.v[i]);
-	json_add_i64(status, "lag", behind);
+	json_add_i64(status, "lag", total_lag(&lag));
 	json_add_i64(status, "members", (int64_t)m.n);
 	view_add_text(status, "mode", m.model);
 	add_topics(cx, status, &lag);
@@ -197,14 +205,20 @@ static bool in_list(const struct groups *all, const char *name)
 	return false;
 }
 
-static int create_one(
-	struct ctx *cx, const struct group_args *a, const struct groups *all, const char *name)
+struct creation {
+	const struct group_args *a;
+	struct groups all; /* what there is */
+};
+
+static int create_one(struct ctx *cx, const void *arg, const char *name)
 {
+	const struct creation *c = arg;
+	const struct group_args *a = c->a;
 	const char *shown = ctx_name(cx, name);
 	struct group g = group_defaults();
 	int rc;
 
-	if (in_list(all, name)) {
+	if (in_list(&c->all, name)) {
 		if (!a->if_not_exists)
 			return err_set(&cx->err, TQ_EEXIST, "exists already");
 		ctx_done(cx, "group/%s unchanged", shown);
@@ -226,19 +240,14 @@ static int create_one(
 static int create(struct ctx *cx, const void *args)
 {
 	const struct group_args *a = args;
-	struct groups all;
-	size_t done = 0;
-	int rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
+	struct creation c = { .a = a };
+	size_t done;
+	int rc = admin_groups(cx->admin, &cx->mem, &c.all, &cx->err);
 
 	if (rc)
 		return rc;
 	warn_remark(cx, a);
-	for (size_t i = 0; i < a->names.n; i++) {
-		if (!create_one(cx, a, &all, a->names.v[i]))
-			done++;
-		else
-			ctx_failed(cx, "group/%s", ctx_name(cx, a->names.v[i]));
-	}
+	done = several_each(cx, "group", &a->names, create_one, &c, NULL);
 	if (ctx_wants_object(cx) && done && a->names.n == 1 && !cx->set.dry_run)
 		rc = show(cx, a->names.v[0], false);
 	return rc ? rc : ctx_result(cx, done, a->names.n - done);
@@ -310,38 +319,40 @@ static const struct opt delete_opts[] = {
 	OPT_END,
 };
 
-static int collect(struct ctx *cx, const struct delete_args *a, const struct groups *all,
-	struct strv *names)
+static int list_names(struct ctx *cx, struct strv *out)
 {
-	for (size_t i = 0; i < a->names.n; i++)
-		strv_add(names, str_of(a->names.v[i]));
-	if (!a->match && !names->n)
-		return err_set(&cx->err, TQ_EUSAGE, "GROUP or --match is needed");
-	for (size_t i = 0; a->match && i < all->n; i++) {
-		const char *name = all->v[i].name;
+	struct groups all;
+	int rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
 
-		if (ctx_shows(cx, name) && !names_is_system_group(str_of(name)) &&
-			str_glob(a->match, str_of(ctx_name(cx, name))) &&
-			!strv_has(names, str_of(name)))
-			strv_add(names, str_of(name));
-	}
-	return 0;
+	for (size_t i = 0; !rc && i < all.n; i++)
+		strv_add(out, str_of(all.v[i].name));
+	return rc;
+}
+
+static bool matches(struct str name)
+{
+	return !names_is_system_group(name);
+}
+
+/* Asked once more, for the words and the hint. */
+static int missing(struct ctx *cx, const char *name)
+{
+	struct group g;
+
+	return admin_group(cx->admin, name, &cx->mem, &g, &cx->err);
 }
 
 static int impact(struct ctx *cx, const char *name)
 {
 	struct members m;
 	struct lag lag;
-	int64_t behind = 0;
 	int rc;
 
 	if ((rc = admin_lag(cx->admin, name, NULL, &cx->mem, &lag, &cx->err)) ||
 		(rc = members_or_none(cx, name, &m)))
 		return rc;
-	for (size_t i = 0; i < lag.n; i++)
-		behind += queue_lag(&lag.v[i]);
 	ctx_note(cx, "group/%s: %zu members connected, %lld messages not yet consumed",
-		ctx_name(cx, name), m.n, (long long)behind);
+		ctx_name(cx, name), m.n, (long long)total_lag(&lag));
 	return 0;
 }
 
@@ -359,16 +370,11 @@ static int may_delete(struct ctx *cx, const struct delete_args *a, const char *n
 		"group '%s' belongs to the server; --system insists", ctx_name(cx, name));
 }
 
-static int delete_one(
-	struct ctx *cx, const struct delete_args *a, const struct groups *all, const char *name)
+static int delete_one(struct ctx *cx, const void *args, const char *name)
 {
-	struct group g;
-	int rc;
+	const struct delete_args *a = args;
+	int rc = may_delete(cx, a, name);
 
-	if (!in_list(all, name)) /* asked once more, for the words and the hint */
-		rc = admin_group(cx->admin, name, &cx->mem, &g, &cx->err);
-	else
-		rc = may_delete(cx, a, name);
 	if (rc || ctx_dry_run(cx, "group/%s would be deleted", ctx_name(cx, name)))
 		return rc;
 	rc = admin_group_delete(cx->admin, name, !a->keep_offsets, &cx->err);
@@ -381,48 +387,23 @@ static int delete_one(
 	return rc;
 }
 
-#define IMPACT_MAX 20 /* groups looked at one by one before the question */
-
-static int ask(struct ctx *cx, const struct strv *names, const struct groups *all)
-{
-	if (cx->set.dry_run)
-		return 0;
-	for (size_t i = 0; i < names->n; i++) {
-		if (!in_list(all, names->v[i]))
-			continue;
-		if (names->n > IMPACT_MAX)
-			ctx_note(cx, "group/%s", ctx_name(cx, names->v[i]));
-		else if (impact(cx, names->v[i])) /* whatever it is, deleting it will say */
-			err_clear(&cx->err);
-	}
-	if (names->n == 1)
-		return ctx_confirm(cx, "delete group '%s'?", ctx_name(cx, names->v[0]));
-	return ctx_confirm(cx, "delete %zu groups?", names->n);
-}
+static const struct deletion deletion = {
+	.noun = "group",
+	.arg = "GROUP",
+	.its = "",
+	.their = "",
+	.list = list_names,
+	.matches = matches,
+	.missing = missing,
+	.impact = impact,
+	.delete = delete_one,
+};
 
 static int delete (struct ctx *cx, const void *args)
 {
 	const struct delete_args *a = args;
-	struct strv names = strv_in(&cx->mem);
-	struct groups all;
-	struct group g;
-	size_t done = 0;
-	int rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
 
-	if (rc || (rc = collect(cx, a, &all, &names)) || !names.n)
-		return rc;
-	if (names.n == 1 && !in_list(&all, names.v[0])) /* nothing to ask about */
-		return admin_group(cx->admin, names.v[0], &cx->mem, &g, &cx->err);
-	rc = ask(cx, &names, &all);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < names.n; i++) {
-		if (!delete_one(cx, a, &all, names.v[i]))
-			done++;
-		else
-			ctx_failed(cx, "group/%s", ctx_name(cx, names.v[i]));
-	}
-	return ctx_result(cx, done, names.n - done);
+	return several_delete(cx, &deletion, &a->names, a->match, a);
 }
 
 /* ---- lag, clients ---- */

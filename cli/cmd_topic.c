@@ -4,6 +4,7 @@
  * servers' request "update and create" does not tell the two apart, so `create` looks first.
  */
 #include "names.h"
+#include "several.h"
 #include "view.h"
 
 enum perm_word { WORD_RW, WORD_R, WORD_W, WORD_NONE };
@@ -290,14 +291,20 @@ static const char *where(struct ctx *cx)
 	return text;
 }
 
-static int create_one(
-	struct ctx *cx, const struct topic_args *a, const struct topics *all, const char *name)
+struct creation {
+	const struct topic_args *a;
+	struct topics all; /* what there is */
+};
+
+static int create_one(struct ctx *cx, const void *arg, const char *name)
 {
+	const struct creation *c = arg;
+	const struct topic_args *a = c->a;
 	const char *shown = ctx_name(cx, name);
 	struct topic t = topic_defaults();
 	int rc;
 
-	if (in_list(all, name)) {
+	if (in_list(&c->all, name)) {
 		if (!a->if_not_exists)
 			return err_set(&cx->err, TQ_EEXIST, "exists already");
 		ctx_done(cx, "topic/%s unchanged", shown);
@@ -341,20 +348,15 @@ static int show_each(struct ctx *cx, const struct strv *names, const bool *ok)
 static int create(struct ctx *cx, const void *args)
 {
 	const struct topic_args *a = args;
+	struct creation c = { .a = a };
 	bool *ok = arena_alloc(&cx->mem, a->names.n * sizeof(*ok));
-	size_t done = 0;
-	struct topics all;
+	size_t done;
 	int rc;
 
 	if ((rc = check_target(cx, a)) ||
-		(rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err)))
+		(rc = admin_topics(cx->admin, &cx->mem, &c.all, &cx->err)))
 		return rc;
-	for (size_t i = 0; i < a->names.n; i++) {
-		ok[i] = !create_one(cx, a, &all, a->names.v[i]);
-		if (!ok[i])
-			ctx_failed(cx, "topic/%s", ctx_name(cx, a->names.v[i]));
-		done += ok[i];
-	}
+	done = several_each(cx, "topic", &a->names, create_one, &c, ok);
 	if (ctx_wants_object(cx) && done && !cx->set.dry_run) {
 		if (a->names.n == 1)
 			rc = show(cx, a->names.v[0], false);
@@ -441,23 +443,27 @@ static const struct opt delete_opts[] = {
 	OPT_END,
 };
 
-static int collect(struct ctx *cx, const struct delete_args *a, const struct topics *all,
-	struct strv *names)
+static int list_names(struct ctx *cx, struct strv *out)
 {
-	for (size_t i = 0; i < a->names.n; i++)
-		strv_add(names, str_of(a->names.v[i]));
-	if (!a->match && !names->n)
-		return err_set(&cx->err, TQ_EUSAGE, "TOPIC or --match is needed");
-	for (size_t i = 0; a->match && i < all->n; i++) {
-		const char *name = all->v[i].t.name;
+	struct topics all;
+	int rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err);
 
-		if (ctx_shows(cx, name) && !names_is_retry(str_of(name)) &&
-			!names_is_dlq(str_of(name)) && !names_is_system_topic(str_of(name)) &&
-			str_glob(a->match, str_of(ctx_name(cx, name))) &&
-			!strv_has(names, str_of(name)))
-			strv_add(names, str_of(name));
-	}
-	return 0;
+	for (size_t i = 0; !rc && i < all.n; i++)
+		strv_add(out, str_of(all.v[i].t.name));
+	return rc;
+}
+
+static bool matches(struct str name)
+{
+	return !names_is_retry(name) && !names_is_dlq(name) && !names_is_system_topic(name);
+}
+
+/* Asked once more, for the words and the hint. */
+static int missing(struct ctx *cx, const char *name)
+{
+	struct topic_info t;
+
+	return admin_topic(cx->admin, name, &cx->mem, &t, &cx->err);
 }
 
 /* One line for people: what goes with the topic. */
@@ -492,16 +498,10 @@ static int may_delete(struct ctx *cx, const struct delete_args *a, const char *n
 		"topic '%s' belongs to the server; --system insists", ctx_name(cx, name));
 }
 
-static int delete_one(
-	struct ctx *cx, const struct delete_args *a, const struct topics *all, const char *name)
+static int delete_one(struct ctx *cx, const void *args, const char *name)
 {
-	struct topic_info t;
-	int rc;
+	int rc = may_delete(cx, args, name);
 
-	if (!in_list(all, name)) /* asked once more, for the words and the hint */
-		rc = admin_topic(cx->admin, name, &cx->mem, &t, &cx->err);
-	else
-		rc = may_delete(cx, a, name);
 	if (rc || ctx_dry_run(cx, "topic/%s would be deleted", ctx_name(cx, name)))
 		return rc;
 	rc = admin_topic_delete(cx->admin, name, &cx->err);
@@ -510,50 +510,23 @@ static int delete_one(
 	return rc;
 }
 
-#define IMPACT_MAX 20 /* topics looked at one by one before the question */
-
-/* Looks at them before asking once. */
-static int ask(struct ctx *cx, const struct strv *names, const struct topics *all)
-{
-	if (cx->set.dry_run)
-		return 0;
-	for (size_t i = 0; i < names->n; i++) {
-		if (!in_list(all, names->v[i]))
-			continue;
-		if (names->n > IMPACT_MAX)
-			ctx_note(cx, "topic/%s", ctx_name(cx, names->v[i]));
-		else if (impact(cx, names->v[i])) /* whatever it is, deleting it will say */
-			err_clear(&cx->err);
-	}
-	if (names->n == 1)
-		return ctx_confirm(cx, "delete topic '%s' and all its messages?",
-			ctx_name(cx, names->v[0]));
-	return ctx_confirm(cx, "delete %zu topics and all their messages?", names->n);
-}
+static const struct deletion deletion = {
+	.noun = "topic",
+	.arg = "TOPIC",
+	.its = " and all its messages",
+	.their = " and all their messages",
+	.list = list_names,
+	.matches = matches,
+	.missing = missing,
+	.impact = impact,
+	.delete = delete_one,
+};
 
 static int delete (struct ctx *cx, const void *args)
 {
 	const struct delete_args *a = args;
-	struct strv names = strv_in(&cx->mem);
-	struct topic_info t;
-	struct topics all;
-	size_t done = 0;
-	int rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err);
 
-	if (rc || (rc = collect(cx, a, &all, &names)) || !names.n)
-		return rc;
-	if (names.n == 1 && !in_list(&all, names.v[0])) /* nothing to ask about */
-		return admin_topic(cx->admin, names.v[0], &cx->mem, &t, &cx->err);
-	rc = ask(cx, &names, &all);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < names.n; i++) {
-		if (!delete_one(cx, a, &all, names.v[i]))
-			done++;
-		else
-			ctx_failed(cx, "topic/%s", ctx_name(cx, names.v[i]));
-	}
-	return ctx_result(cx, done, names.n - done);
+	return several_delete(cx, &deletion, &a->names, a->match, a);
 }
 
 const struct cmd cmd_topic[] = {
