@@ -219,8 +219,10 @@ void commitlog_at_end(struct commitlog *cl, int64_t off)
 
 	cl->end = cl->written = off;
 	cl->appended = off;
-	if (g)
+	if (g) { /* what is appended now is data */
 		g->reserved = MAX(0, MIN(off - g->base, g->size));
+		g->data = g->size;
+	}
 }
 
 static int drop_last(struct commitlog *cl, struct err *e)
@@ -409,7 +411,7 @@ void commitlog_trim_memory(struct commitlog *cl)
 uint32_t record_peek(const struct segment *g, int64_t off, int64_t limit)
 {
 	const char *p = g->map + (off - g->base);
-	int64_t room = MIN(limit, g->base + g->size) - off;
+	int64_t room = MIN(limit, g->base + g->data) - off;
 	uint32_t size, magic;
 
 	if (off < g->base || room < RECORD_MIN)
@@ -441,7 +443,7 @@ static enum record_kind record_other(const char *p, int64_t room)
 enum record_kind record_at(
 	const struct segment *g, int64_t off, int64_t limit, bool crc, struct message *m)
 {
-	int64_t room = MIN(limit, g->base + g->size) - off;
+	int64_t room = MIN(limit, g->base + g->data) - off;
 	const char *p = g->map + (off - g->base);
 	uint32_t size = record_peek(g, off, limit);
 	struct rd r;
@@ -456,7 +458,7 @@ enum record_kind record_at(
 
 int64_t record_resync(const struct segment *g, int64_t off, int64_t limit)
 {
-	int64_t end = MIN(limit, g->base + g->size);
+	int64_t none = MIN(limit, g->base + g->size), end = MIN(limit, g->base + g->data);
 	struct message m;
 
 	while (off < end - 8) {
@@ -464,11 +466,11 @@ int64_t record_resync(const struct segment *g, int64_t off, int64_t limit)
 		const char *hit = memchr(p, MESSAGE_MAGIC >> 24, (size_t)(end - off - 8));
 
 		if (!hit)
-			return end;
+			break;
 		off += hit - p;
 		if (record_at(g, off, limit, true, &m) == RECORD_GOOD)
 			return off;
 		off++;
 	}
-	return end;
+	return none;
 }

@@ -86,15 +86,21 @@ static void file_free(struct index_file *f)
 static int file_reserve(struct index_file *f, int64_t upto, struct err *e)
 {
 	static const char zeros[16384];
+	int64_t step;
 	int rc = 0;
 
 	upto = MIN(upto, f->bytes);
 	if (upto <= f->reserved)
 		return 0;
-	upto = MIN(upto + RESERVE_STEP, f->bytes);
-	if (!vfs()->fallocate(f->fd, 0, 0, upto)) { /* from 0: a file of Apache's has holes */
-		f->reserved = upto;
-		return 0;
+	for (step = RESERVE_STEP;; step = 0) {
+		int64_t end = MIN(upto + step, f->bytes);
+
+		if (!vfs()->fallocate(f->fd, 0, 0, end)) { /* from 0: Apache's have holes */
+			f->reserved = end;
+			return 0;
+		}
+		if (!step || fsio_err_code(errno) != TQ_ENOSPACE)
+			break;
 	}
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return err_sys(e, fsio_err_code(errno), "cannot reserve room in '%s'", f->path);
@@ -215,15 +221,27 @@ static int load(struct index *ix, struct err *e)
 	return rc;
 }
 
-/* Forgets entries from number `count` on and makes the slots from what is left. */
-static void mend(struct index *ix, struct index_file *f, int32_t count, int64_t end_ms)
+/*
+ * Forgets entries of the newest file from number mend_to on and makes the slots from what is left.
+ * Left to the helper thread: it reads and writes all of the file.
+ */
+static int mend(struct index *ix, struct err *e)
 {
-	int32_t k, used = 0;
+	struct index_file *f = ix->n ? ix->files[ix->n - 1] : NULL;
+	int32_t k, used = 0, count = ix->mend_to;
+	char *last;
+	int rc;
 
+	if (!count || !f)
+		return 0;
+	last = entry_at(ix, f, count - 1);
+	rc = file_reserve(f, last + ENTRY - f->map, e);
+	if (rc)
+		return rc;
 	memset(slot_at(f, 0), 0, (size_t)ix->slots * SLOT);
 	for (k = 1; k < count; k++) {
-		char *slot = slot_at(
-			f, (int32_t)(get_be32(entry_at(ix, f, k)) % (uint32_t)ix->slots));
+		uint32_t hash = get_be32(entry_at(ix, f, k));
+		char *slot = slot_at(f, (int32_t)(hash % (uint32_t)ix->slots));
 
 		used += !get_be32(slot);
 		put_be32(slot, (uint32_t)k);
@@ -231,16 +249,18 @@ static void mend(struct index *ix, struct index_file *f, int32_t count, int64_t 
 	put_be32(f->map + SLOTS_USED, (uint32_t)used);
 	put_be32(f->map + COUNT, (uint32_t)count);
 	if (count > 1) {
-		set64(f, END_PHYS, (int64_t)get_be64(entry_at(ix, f, count - 1) + 4));
-		set64(f, END_MS, end_ms);
+		set64(f, END_PHYS, (int64_t)get_be64(last + 4));
+		set64(f, END_MS,
+			head64(f, BEGIN_MS) + (int64_t)get_be32(last + 12) * 1000 + 999);
 	}
+	ix->mend_to = 0;
+	return 0;
 }
 
 /* Newest file covered by `safe`; everything newer goes. False: it is not there. */
 static bool apply_safe(struct index *ix, const struct index_safe *safe)
 {
 	struct index_file *f;
-	int64_t end_ms;
 
 	while (ix->n && ix->files[ix->n - 1]->name > safe->name)
 		list_drop(ix, ix->n - 1, true);
@@ -251,13 +271,7 @@ static bool apply_safe(struct index *ix, const struct index_safe *safe)
 		return false;
 	if (safe->count < 1 || file_count(ix, f) == safe->count)
 		return true;
-	end_ms = safe->count > 1
-			 ? head64(f, BEGIN_MS) +
-				   (int64_t)get_be32(entry_at(ix, f, safe->count - 1) + 12) *
-					   1000 +
-				   999
-			 : 0;
-	mend(ix, f, safe->count, end_ms);
+	ix->mend_to = safe->count;
 	return true;
 }
 
@@ -426,6 +440,12 @@ static int put_message(struct index *ix, const struct message *m, struct err *e)
 	return rc;
 }
 
+static void pause_for_room(struct index *ix, const struct err *e)
+{
+	log_every(60, LOG_WARN_, "store", "keys are not indexed for now: %s", e->msg);
+	ix->retry_ms = clock_mono_ms() + RETRY_MS;
+}
+
 /* Where index_build() goes on after what stands at `at`; -1 when it cannot now. */
 static int64_t step(struct index *ix, const struct segment *g, int64_t at, int64_t until)
 {
@@ -436,8 +456,7 @@ static int64_t step(struct index *ix, const struct segment *g, int64_t at, int64
 	case RECORD_GOOD:
 		if (!put_message(ix, &m, &e))
 			return at + m.size;
-		log_every(60, LOG_WARN_, "store", "keys are not indexed for now: %s", e.msg);
-		ix->retry_ms = clock_mono_ms() + RETRY_MS;
+		pause_for_room(ix, &e);
 		return -1;
 	case RECORD_BAD:
 		return record_resync(g, at + 1, until);
@@ -449,6 +468,7 @@ static int64_t step(struct index *ix, const struct segment *g, int64_t at, int64
 bool index_build(struct index *ix, struct commitlog *cl, int64_t until, int max)
 {
 	struct segment *g = NULL;
+	struct err e = ERR_INIT;
 	int64_t at, next = 0;
 	bool more;
 
@@ -458,6 +478,10 @@ bool index_build(struct index *ix, struct commitlog *cl, int64_t until, int max)
 		max = 0;
 	else
 		ix->retry_ms = 0;
+	if (max && mend(ix, &e)) {
+		pause_for_room(ix, &e);
+		max = 0;
+	}
 	while (at < until && max-- > 0 && next >= 0 && !ix->stop) {
 		if (!g || at < g->base || at >= g->base + g->size) {
 			segment_unref(g);
@@ -482,13 +506,14 @@ int index_sync(struct index *ix, struct index_safe *safe, struct err *e)
 	int rc = 0, fd = -1;
 
 	pthread_mutex_lock(&ix->lock);
-	f = ix->n ? ix->files[ix->n - 1] : NULL;
+	rc = mend(ix, e);
+	f = ix->n && !rc ? ix->files[ix->n - 1] : NULL;
 	*safe = (struct index_safe){ ix->indexed, f ? f->name : 0, f ? file_count(ix, f) : 0 };
 	if (f)
 		fd = vfs()->open(f->path, O_RDWR | O_CLOEXEC, 0);
 	pthread_mutex_unlock(&ix->lock);
 	if (!f)
-		return 0;
+		return rc;
 	if (fd < 0 || vfs()->fdatasync(fd) || vfs()->fsync_dir(ix->dir))
 		rc = err_sys(e, TQ_EIO, "cannot sync the index in '%s'", ix->dir);
 	if (fd >= 0)
@@ -539,7 +564,7 @@ int index_query(struct index *ix, struct str topic, struct str key, int max, int
 	hash = key_hash(ix, topic, key);
 	*last_ms = ix->n ? head64(ix->files[ix->n - 1], END_MS) : 0;
 	*last_phys = ix->n ? head64(ix->files[ix->n - 1], END_PHYS) : 0;
-	for (i = ix->n - 1; i >= 0 && found < max; i--) {
+	for (i = ix->n - 1; i >= 0 && found < max && !ix->mend_to; i--) {
 		const struct index_file *f = ix->files[i];
 
 		if (begin_ms <= head64(f, END_MS) + 999 && end_ms >= head64(f, BEGIN_MS))

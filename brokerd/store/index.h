@@ -34,6 +34,8 @@ struct index {
 	int n, cap;
 	struct buf key; /* scratch */
 	int64_t retry_ms;
+	_Atomic int32_t
+		mend_to; /* the newest file is to be cut to this count first; 0: it is right */
 	_Atomic int64_t indexed; /* records below are in */
 	_Atomic int64_t sealed_ms; /* end time of the last full file, for the checkpoint */
 	_Atomic bool stop;

@@ -221,13 +221,14 @@ static int save_damage(
 	const struct store *s, const struct segment *g, int64_t off, int64_t end, struct err *e)
 {
 	char *dir = mem_fmt("%s/quarantine", s->dir), *path;
+	int64_t n = MIN(end, g->base + g->data) - off;
 	int rc;
 
 	path = mem_fmt("%s/%020lld", dir, (long long)off);
 	rc = fsio_mkdirs(dir, 0750, e);
 	if (!rc)
 		rc = fsio_replace(path,
-			(struct str){ g->map + (off - g->base), (size_t)(end - off) }, 0640, e);
+			(struct str){ g->map + (off - g->base), (size_t)MAX(0, n) }, 0640, e);
 	mem_free(path);
 	mem_free(dir);
 	return rc;
@@ -354,7 +355,7 @@ static int scan_log(struct scan *sc, int64_t off, int64_t *end, struct err *e)
 static int64_t torn_bytes(const struct store *s, int64_t end)
 {
 	const struct segment *g = commitlog_find(&s->log, end);
-	int64_t n = g ? MIN(g->base + g->size - end, TORN_LOOK) : 0;
+	int64_t n = g ? MIN(g->base + g->data - end, TORN_LOOK) : 0;
 
 	while (n > 0 && !g->map[end - g->base + n - 1])
 		n--;

@@ -18,7 +18,7 @@
 #include "fsio.h"
 #include "mem.h"
 
-#define RESERVE_STEP (64 << 20)
+#define RESERVE_STEP (16 << 20)
 #define ZERO_STEP (1 << 20)
 
 static struct segment *segment_alloc(const char *path, int64_t base, int64_t size, int fd)
@@ -27,7 +27,7 @@ static struct segment *segment_alloc(const char *path, int64_t base, int64_t siz
 	struct segment *g = mem_alloc(sizeof(*g) + n);
 
 	g->base = base;
-	g->size = size;
+	g->size = g->data = size;
 	g->fd = fd;
 	g->refs = 1;
 	memcpy(g->path, path, n);
@@ -42,6 +42,19 @@ static int segment_map(struct segment *g, int fd, struct err *e)
 		return err_sys(e, TQ_EIO, "cannot map '%s'", g->path);
 	g->map = p;
 	return 0;
+}
+
+/* Where the last hole of the file begins; its length where the filesystem cannot tell. */
+static int64_t data_end(int fd, int64_t size)
+{
+	off_t hole = 0, data;
+
+	while ((data = lseek(fd, hole, SEEK_DATA)) >= 0) {
+		hole = lseek(fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return size;
+	}
+	return errno == ENXIO ? MIN((int64_t)hole, size) : size;
 }
 
 int segment_open(const char *path, int64_t base, struct segment **out, struct err *e)
@@ -62,6 +75,7 @@ int segment_open(const char *path, int64_t base, struct segment **out, struct er
 		goto out;
 	}
 	g = segment_alloc(path, base, st.st_size, -1);
+	g->data = data_end(fd, st.st_size);
 	rc = segment_map(g, fd, e);
 	if (rc)
 		goto out;

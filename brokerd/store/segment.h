@@ -16,6 +16,8 @@ struct segment {
 	int64_t base, size; /* offset of the first byte, length */
 	const char *map;
 	int fd; /* open for writing, or -1 */
+	int64_t data; /* bytes from the start that may be other than zero; nothing beyond is
+			   * read: on a full tmpfs, reading a hole of a map is a SIGBUS */
 	int64_t reserved; /* bytes from the start known to have blocks; loop */
 	bool fresh; /* its directory entry is not synced yet; flush thread after creation */
 	_Atomic bool sealed; /* full: the flush thread closes fd after the next sync */

@@ -229,6 +229,7 @@ int store_open(const struct store_opts *o, struct store **out, struct store_reco
 	}
 	retention_look_at_disk(s);
 	retention_remove_tree(s, path_in(s, "trash")); /* what a crash left there */
+	store_index_soon(s); /* what a crash left to do */
 	s->checkpoint_at_ms = s->retention_at_ms = clock_mono_ms();
 	found->took_ms = clock_mono_ms() - start;
 	*out = s;
