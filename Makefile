@@ -26,6 +26,9 @@ LINT_DEBS := clang libclang-rt-dev clang-format shellcheck
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wundef -Wformat=2 -Wno-unknown-warning-option -Wno-format-truncation \
 	-Wno-missing-field-initializers
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wthread-safety # roles of lib/thread.h
+endif
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 OPT ?= -O2 -g
 ifneq ($(SAN),)
