@@ -35,6 +35,13 @@ const struct cmd *cmd_find(const struct cmd_group *g, const char *verb)
 	return NULL;
 }
 
+const struct opt *cmd_opts(const struct cmd *c)
+{
+	static const struct opt none[] = { OPT_END };
+
+	return c->opts ? c->opts : none;
+}
+
 bool cmd_is_alone(const struct cmd_group *g)
 {
 	return !*g->cmds[0].verb;

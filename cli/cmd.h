@@ -69,6 +69,8 @@ extern const struct cmd_group cmd_groups[]; /* ends with a NULL noun */
 /* By noun or alias; NULL if there is none. */
 const struct cmd_group *cmd_group_find(const char *noun);
 const struct cmd *cmd_find(const struct cmd_group *g, const char *verb);
+/* Its options; an empty table if it has none. */
+const struct opt *cmd_opts(const struct cmd *c);
 /* Whether the noun is the command, as in `tdmqctl version`. */
 bool cmd_is_alone(const struct cmd_group *g);
 

@@ -15,6 +15,7 @@
 #include "props.h"
 #include "resent.h"
 #include "scan.h"
+#include "view.h"
 
 #define DEFAULT_LIMIT 100
 #define ASK_ABOVE 1000 /* letters; resending more is confirmed */
@@ -46,7 +47,7 @@ static const struct col dlq_cols[] = {
 	{ "newest", "newestMs", COL_TIME, 0 },
 	COL_END,
 };
-static const struct view dlq_view = { "DeadLetterQueue", "group", dlq_cols, false };
+const struct view view_dlq = { "DeadLetterQueue", "group", dlq_cols, false };
 
 struct summary {
 	int64_t letters, last_hour, oldest_ms, newest_ms;
@@ -129,7 +130,7 @@ static int dlq_list(struct ctx *cx, const void *args)
 			cJSON_AddItemToArray(items, summary_item(cx, group, &s));
 	}
 	if (!rc)
-		rc = out_list(cx->out, &dlq_view, items, NULL, &cx->err);
+		rc = out_list(cx->out, &view_dlq, items, NULL, &cx->err);
 	cJSON_Delete(items);
 	return rc ? rc : ctx_result(cx, done, failed);
 }

@@ -4,10 +4,11 @@
 #include "shims.h"
 #include "view.h"
 
+static const struct col version_cols[] = { { "client", "client" }, COL_END };
+const struct view view_version = { "Version", "client", version_cols };
+
 static int version(struct ctx *cx, const void *args)
 {
-	static const struct col cols[] = { { "client", "client" }, COL_END };
-	static const struct view view = { "Version", "client", cols };
 	cJSON *o;
 	int rc;
 
@@ -16,7 +17,7 @@ static int version(struct ctx *cx, const void *args)
 		return out_text(cx->out, STR("tdmqctl " TDMQ_VERSION "\n"), &cx->err);
 	o = cJSON_CreateObject();
 	view_add_text(o, "client", TDMQ_VERSION);
-	rc = out_object(cx->out, &view, o, &cx->err);
+	rc = out_object(cx->out, &view_version, o, &cx->err);
 	cJSON_Delete(o);
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include "producer.h"
 #include "props.h"
 #include "scan.h"
+#include "view.h"
 #include "when.h"
 
 #define DEFAULT_LIMIT 100
@@ -122,7 +123,7 @@ static const struct col sent_cols[] = { { "id", "id", COL_TEXT, 0 },
 	{ "broker", "broker", COL_TEXT, 0 }, { "queue", "queue", COL_NUMBER, 0 },
 	{ "offset", "offset", COL_NUMBER, 0 }, { "ms", "ms", COL_NUMBER, 0 },
 	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE }, COL_END };
-static const struct view sent_view = { "SentMessage", "id", sent_cols, false };
+const struct view view_sent = { "SentMessage", "id", sent_cols, false };
 
 struct sending {
 	struct ctx *cx;
@@ -212,7 +213,7 @@ static int send_all(struct ctx *cx, const struct send_args *a, const struct outg
 
 	if (rc)
 		return rc;
-	rc = out_begin(cx->out, &sent_view, &cx->err);
+	rc = out_begin(cx->out, &view_sent, &cx->err);
 	for (int64_t i = 0; i < a->count && !rc && !g.rc; i++)
 		rc = producer_send(p, out, on_sent, &g);
 	producer_wait(p);
@@ -703,7 +704,7 @@ static const struct col decoded_cols[] = { { "id", "id", COL_TEXT, 0 },
 	{ "client-pid", "uniqueId.pid", COL_NUMBER, 0 },
 	{ "made", "uniqueId.timeMs", COL_TIME, 0 },
 	{ "counter", "uniqueId.counter", COL_NUMBER, 0 }, COL_END };
-static const struct view decoded_view = { "MessageId", "id", decoded_cols, false };
+const struct view view_message_id = { "MessageId", "id", decoded_cols, false };
 
 static int message_decode_id(struct ctx *cx, const void *args)
 {
@@ -733,7 +734,7 @@ static int message_decode_id(struct ctx *cx, const void *args)
 		json_add_i64(part, "timeMs", u.ms);
 		json_add_i64(part, "counter", u.counter);
 	}
-	rc = out_object(cx->out, &decoded_view, o, &cx->err);
+	rc = out_object(cx->out, &view_message_id, o, &cx->err);
 	cJSON_Delete(o);
 	if (!rc)
 		ctx_note(cx, "an id does not say of which kind it is: both readings are shown");

@@ -18,8 +18,6 @@ struct completion {
 	struct strv out;
 };
 
-static const struct opt no_opts[] = { OPT_END };
-
 static void offer(struct completion *c, const char *front, const char *text, const char *help,
 	struct str begun)
 {
@@ -117,7 +115,7 @@ static bool open_cluster(struct completion *c, const struct cmd *cmd, int argc, 
 	const char *allowed = getenv("TDMQCTL_COMPLETE_ONLINE");
 	struct ctx *cx = c->cx;
 	char *args = arena_alloc(&cx->mem, cmd->size + 1);
-	struct opt_set sets[2] = { { cmd->opts ? cmd->opts : no_opts, args, NULL },
+	struct opt_set sets[2] = { { cmd_opts(cmd), args, NULL },
 		{ global_opts, &cx->set, NULL } };
 
 	if (allowed && !strcmp(allowed, "0"))
@@ -167,7 +165,7 @@ static void complete_line(struct completion *c, int argc, char **argv, const cha
 	const char *verb = NULL, *noun = opt_take_word(global_opts, &argc, argv);
 	const struct cmd_group *g = noun ? cmd_group_find(noun) : NULL;
 	const struct cmd *cmd = NULL;
-	struct opt_set sets[2] = { { no_opts, NULL, NULL }, { global_opts, NULL, NULL } };
+	struct opt_set sets[2] = { { NULL, NULL, NULL }, { global_opts, NULL, NULL } };
 	enum opt_names kind;
 	struct str value;
 

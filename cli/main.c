@@ -10,8 +10,6 @@
 #include "ctx.h"
 #include "describe.h"
 
-static const struct opt no_opts[] = { OPT_END };
-
 static int unknown_noun(struct err *e, const char *noun)
 {
 	struct strv nouns = STRV_INIT;
@@ -123,7 +121,7 @@ static int run_command(struct ctx *cx, int argc, char **argv)
 {
 	char *args = arena_alloc(&cx->mem, cx->cmd->size + 1);
 	struct opt_set sets[2] = {
-		{ cx->cmd->opts ? cx->cmd->opts : no_opts, args, NULL },
+		{ cmd_opts(cx->cmd), args, NULL },
 		{ global_opts, &cx->set, NULL },
 	};
 	int rc = opt_parse(sets, 2, cx->cmd->args, argc, argv, &cx->mem, &cx->err);

@@ -9,6 +9,7 @@
 
 #include "names.h"
 #include "props.h"
+#include "view.h"
 #include "when.h"
 
 static const struct col message_cols[] = { { "id", "id", COL_TEXT, 0 },
@@ -54,7 +55,8 @@ struct str msg_body(struct ctx *cx, const struct message *m)
 	return body;
 }
 
-struct str msg_origin_topic(const struct message *m)
+/* Topic the message was first sent to, where a retry or a dead letter has it. */
+static struct str origin_topic(const struct message *m)
 {
 	struct str origin = props_get(m->properties, PROP_RETRY_TOPIC);
 
@@ -82,19 +84,6 @@ static char *hex(struct ctx *cx, struct str s)
 static const char *shown(struct ctx *cx, struct str wire)
 {
 	return ctx_name(cx, arena_strn(&cx->mem, wire.p, wire.n));
-}
-
-static void add_time(struct ctx *cx, cJSON *o, const char *key, int64_t ms)
-{
-	char twin[32];
-	struct buf b;
-
-	buf_init(&b, 64);
-	when_rfc3339(&b, ms, cx->set.out.utc);
-	json_add_str(o, key, buf_str(&b));
-	buf_release(&b);
-	snprintf(twin, sizeof(twin), "%sMs", key);
-	json_add_i64(o, twin, ms);
 }
 
 static void add_body(struct ctx *cx, cJSON *o, struct str body, enum msg_body as)
@@ -145,7 +134,7 @@ static void add_properties(cJSON *o, struct str text)
 
 cJSON *msg_item(struct ctx *cx, const struct message *m, const char *broker, enum msg_body as)
 {
-	struct str origin = msg_origin_topic(m);
+	struct str origin = origin_topic(m);
 	cJSON *o = cJSON_CreateObject();
 	char id[MESSAGE_ID_MAX], host[HOST_TEXT];
 
@@ -167,8 +156,8 @@ cJSON *msg_item(struct ctx *cx, const struct message *m, const char *broker, enu
 	json_add_str(o, "keys", props_get(m->properties, PROP_KEYS));
 	json_add_i64(o, "sizeBytes", (int64_t)m->body.n);
 	json_add_i64(o, "retries", m->reconsume_times);
-	add_time(cx, o, "storeTime", m->store_ms);
-	add_time(cx, o, "bornTime", m->born_ms);
+	view_add_time(cx, o, "storeTime", m->store_ms);
+	view_add_time(cx, o, "bornTime", m->born_ms);
 	cJSON_AddStringToObject(o, "bornHost", host_text(&m->born, host));
 	cJSON_AddStringToObject(o, "storeHost", host_text(&m->store, host));
 	add_properties(o, m->properties);

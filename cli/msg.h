@@ -25,8 +25,6 @@ extern const char *const msg_body_names[]; /* auto raw text json hex base64 NULL
 void msg_id(const struct message *m, char *out);
 /* The body, inflated where it is compressed; in cx->mem. What cannot be inflated stays as it is. */
 struct str msg_body(struct ctx *cx, const struct message *m);
-/* Topic the message was first sent to: RETRY_TOPIC, where a retry or a dead letter has it. */
-struct str msg_origin_topic(const struct message *m);
 
 /* The caller frees it with cJSON_Delete. broker may be NULL. */
 cJSON *msg_item(

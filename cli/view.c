@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view: columns and JSON of the kinds. */
+#include "msg.h"
 #include "names.h"
 #include "view.h"
 #include "when.h"
@@ -171,7 +172,8 @@ static const struct view lags_here = { "GroupLag", "group", lag_group_cols + 1 }
 
 const struct view *const views[] = { &view_namespace, &view_topic, &view_group, &view_cluster,
 	&view_broker, &view_stat, &view_queue_stat, &view_route, &view_lag, &view_lag_group,
-	&view_member, &view_offset, NULL };
+	&view_member, &view_offset, &message_view, &view_dlq, &view_sent, &view_message_id,
+	&view_version, NULL };
 
 const struct view *view_topics(const struct ctx *cx)
 {

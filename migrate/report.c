@@ -65,6 +65,9 @@ static const struct col space_cols[] = {
 };
 static const struct view space_view = { "MigrationNamespace", "namespace", space_cols, false };
 
+const struct view *const report_views[] = { &plan_view, &task_item_view, &task_view,
+	&inventory_view, &space_view, NULL };
+
 static bool is_document(const struct out *o)
 {
 	int f = out_options(o)->format;

@@ -27,6 +27,9 @@ int report_task(struct out *o, const struct task *t, const struct report_filter 
 	struct err *e) MUST_USE;
 int report_tasks(struct out *o, const struct task *tasks, size_t n, struct err *e) MUST_USE;
 
+/* What they are shown by, NULL at the end: for the test that walks tables. */
+extern const struct view *const report_views[];
+
 /* "12 topics and 3 groups to create, 1 refused": no line end. */
 void report_plan_summary(struct buf *b, const struct plan *p);
 void report_task_summary(struct buf *b, const struct task *t);

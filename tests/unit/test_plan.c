@@ -465,14 +465,3 @@ Test(plan, has_an_answer_to_everything_odd)
 		1));
 	release(&m);
 }
-
-Test(plan, names_every_reason_once)
-{
-	for (int r = 1; r < REASON_COUNT; r++) {
-		cr_expect(eq(int, (int)reason_from(reason_name((enum reason)r)), r));
-		cr_expect(ne(int, reason_text((enum reason)r)[0], 0), "%s",
-			reason_name((enum reason)r));
-	}
-	cr_expect(le(int, REASON_COUNT, 64)); /* WARN_BIT() */
-	cr_expect(eq(int, (int)reason_from("NO_SUCH"), 0));
-}

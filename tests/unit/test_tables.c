@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tables: walks every table a tool depends on: commands, flags, views, errors, codes. A new entry
- * that breaks a rule fails here and nowhere later.
+ * tables: walks every table a tool depends on: commands, flags, views, sources, reasons, errors,
+ * codes, settings. A new entry that breaks a rule fails here and nowhere later. The tables of
+ * handlers are walked in test_dispatch.c.
  */
 #include <ctype.h>
 
@@ -11,13 +12,7 @@
 #include "cli/ctx.h"
 #include "cli/describe.h"
 #include "cli/view.h"
-
-static const struct opt none[] = { OPT_END };
-
-static const struct opt *opts_of(const struct cmd *c)
-{
-	return c->opts ? c->opts : none;
-}
+#include "migrate/report.h"
 
 #define each_group(g) for (const struct cmd_group *g = cmd_groups; g->noun; g++)
 #define each_cmd(g, c) for (const struct cmd *c = (g)->cmds; c->verb; c++)
@@ -78,7 +73,7 @@ Test(tables, flags_of_each_command_are_sound)
 {
 	each_group(g) each_cmd(g, c)
 	{
-		const struct opt *tables[] = { opts_of(c), global_opts };
+		const struct opt *tables[] = { cmd_opts(c), global_opts };
 		struct buf complaints;
 
 		buf_init(&complaints, 1 << 16);
@@ -93,7 +88,7 @@ Test(tables, flags_fill_the_struct_of_their_command)
 {
 	each_group(g) each_cmd(g, c)
 	{
-		each_opt(opts_of(c), o) cr_expect_leq(
+		each_opt(cmd_opts(c), o) cr_expect_leq(
 			o->at + o->size, c->size, "%s %s --%s", g->noun, c->verb, o->name);
 		for (const struct arg *a = c->args; a->name; a++)
 			cr_expect_leq(a->at + a->size, c->size, "%s %s %s", g->noun, c->verb,
@@ -107,7 +102,7 @@ Test(tables, flags_fill_the_struct_of_their_command)
 static const struct opt *first_named(const char *name)
 {
 	each_group(g) each_cmd(g, c)
-		each_opt(opts_of(c), o) if (!strcmp(o->name, name)) return o;
+		each_opt(cmd_opts(c), o) if (!strcmp(o->name, name)) return o;
 	return NULL;
 }
 
@@ -119,7 +114,7 @@ static bool is_text(const struct opt *o)
 
 Test(tables, a_flag_has_one_meaning_in_the_whole_tree)
 {
-	each_group(g) each_cmd(g, c) each_opt(opts_of(c), o)
+	each_group(g) each_cmd(g, c) each_opt(cmd_opts(c), o)
 	{
 		const struct opt *f = first_named(o->name);
 
@@ -137,7 +132,7 @@ Test(tables, a_letter_stands_for_one_flag_in_the_whole_tree)
 	const char *names[128] = { NULL };
 
 	each_opt(global_opts, o) if (o->letter) names[(int)o->letter] = o->name;
-	each_group(g) each_cmd(g, c) each_opt(opts_of(c), o)
+	each_group(g) each_cmd(g, c) each_opt(cmd_opts(c), o)
 	{
 		if (!o->letter)
 			continue;
@@ -198,7 +193,7 @@ static void check_example(const struct cmd_group *g, const struct cmd *c, struct
 	verb = cmd_is_alone(g) ? line + strlen(line) : opt_take_word(global_opts, &argc, argv);
 	cr_expect(verb && cmd_find(g, verb) == c, "'" STR_FMT "' is of another verb",
 		STR_ARG(example));
-	struct opt_set sets[] = { { opts_of(c), args, NULL }, { global_opts, &set, NULL } };
+	struct opt_set sets[] = { { cmd_opts(c), args, NULL }, { global_opts, &set, NULL } };
 	cr_expect_eq(opt_parse(sets, 2, c->args, argc, argv, &mem, &e), 0, "'" STR_FMT "': %s",
 		STR_ARG(example), e.msg);
 	arena_release(&mem);
@@ -254,16 +249,73 @@ Test(tables, help_fits_80_columns)
 	buf_release(&b);
 }
 
-Test(tables, views_are_sound)
+static void check_views(const struct view *const *v)
 {
-	for (size_t i = 0; views[i]; i++) {
+	for (; *v; v++) {
 		struct buf complaints;
 
 		buf_init(&complaints, 1 << 16);
-		out_check(views[i], &complaints);
-		cr_expect_eq(complaints.n, 0, "%s:\n%s", views[i]->kind, complaints.p);
+		out_check(*v, &complaints);
+		cr_expect_eq(complaints.n, 0, "%s:\n%s", (*v)->kind, complaints.p);
 		buf_release(&complaints);
 	}
+}
+
+Test(tables, views_are_sound)
+{
+	check_views(views);
+	check_views(report_views);
+}
+
+/* A kind is what scripts look at: no two objects share one. */
+Test(tables, views_are_of_different_kinds)
+{
+	for (size_t i = 0; views[i]; i++) {
+		for (size_t k = 0; k < i; k++)
+			cr_expect_str_neq(views[k]->kind, views[i]->kind);
+		for (size_t k = 0; report_views[k]; k++)
+			cr_expect_str_neq(report_views[k]->kind, views[i]->kind);
+	}
+}
+
+/* ---- migration ---- */
+
+static bool is_id(const char *s)
+{
+	for (; *s; s++)
+		if (!isupper((unsigned char)*s) && *s != '_')
+			return false;
+	return true;
+}
+
+Test(tables, sources_can_be_told_apart)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		const struct source *s = sources[i];
+
+		cr_expect(s->name && *s->name && s->text && *s->text, "source %zu", i);
+		cr_expect(s->fits && s->scan, "%s", s->name);
+		for (size_t k = 0; s->sets && s->sets[k]; k++)
+			cr_expect(s->sets[k][0], "%s: set %zu is empty", s->name, k);
+		for (size_t k = 0; k < i; k++)
+			cr_expect_str_neq(sources[k]->name, s->name);
+	}
+}
+
+Test(tables, reasons_have_ids_and_sentences)
+{
+	for (int r = REASON_NONE + 1; r < REASON_COUNT; r++) {
+		const char *name = reason_name((enum reason)r),
+			   *text = reason_text((enum reason)r);
+
+		cr_expect(*name && is_id(name), "'%s'", name);
+		cr_expect_eq((int)reason_from(name), r, "%s is there twice", name);
+		cr_expect(*text && text[strlen(text) - 1] != '.' &&
+				  (!isupper((unsigned char)text[0]) ||
+					  isupper((unsigned char)text[1])),
+			"%s: '%s'", name, text);
+	}
+	cr_expect_leq((int)REASON_COUNT, 64, "WARN_BIT() has no room for more");
 }
 
 /* ---- errors and codes ---- */
@@ -276,6 +328,20 @@ static const int errors[] = {
 
 /* EXIT STATUS is an interface: each error has one of its numbers. */
 static const int exits[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 20, 70, 130, 143 };
+
+Test(tables, help_explains_every_exit)
+{
+	char line[16];
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	cr_assert(describe_topic(&b, "exit-codes"));
+	for (size_t i = 0; i < ARRAY_LEN(exits); i++) {
+		snprintf(line, sizeof(line), "\n  %3d  ", exits[i]);
+		cr_expect(strstr(b.p, line), "exit %d", exits[i]);
+	}
+	buf_release(&b);
+}
 
 Test(tables, errors_have_texts_exits_and_responses)
 {
