@@ -44,6 +44,8 @@ const struct opt global_opts[] = {
 		"tables without their first line"),
 	OPT_BOOL(0, "raw", struct globals, out.raw,
 		"plain integers instead of 1.2K and 3.4 MiB"),
+	OPT_BOOL(0, "int64-strings", struct globals, out.int64_strings,
+		"whole numbers above 2^53 in quotes"),
 	OPT_BOOL(0, "raw-names", struct globals, raw_names, "names as they are on the wire"),
 	OPT_INT('n', "limit", "count", struct globals, limit, 0, INT64_MAX, 0,
 		"at most so many rows or messages; 0 is the command's default"),
@@ -63,9 +65,10 @@ const struct opt global_opts[] = {
 	OPT_ENUM(0, "progress", struct globals, progress, progress_names, PROGRESS_AUTO,
 		"how long tasks show where they are"),
 	OPT_BOOL('q', "quiet", struct globals, quiet, "only data and errors"),
-	OPT_COUNT('v', "verbose", struct globals, verbose, "more words; repeat for still more"),
+	OPT_COUNT('v', "verbose", struct globals, verbose,
+		"each request and answer on stderr; -vv is --trace-wire"),
 	OPT_BOOL(0, "trace-wire", struct globals, trace_wire,
-		"each request and answer on stderr"),
+		"the same with their fields, secrets masked"),
 	OPT_NAME(0, "config", "file", struct globals, config, NAMES_FILE, "configuration file"),
 	OPT_SWITCH('h', "help", struct globals, help, OPT_ALONE, "how to use it"),
 	OPT_SWITCH(0, "version", struct globals, version, OPT_ALONE, "version of tdmqctl"),
@@ -276,14 +279,9 @@ static int find_credentials(struct ctx *cx, const struct config *file, struct cr
 	return rc;
 }
 
-/* One line a frame; signatures and keys stay out. */
-static void trace(void *arg, const char *addr, bool sent, const struct command *c)
+/* Signatures and keys stay out. */
+static void trace_fields(const struct command *c)
 {
-	const char *name = sent ? request_name(c->code) : response_name(c->code);
-
-	(void)arg;
-	fprintf(stderr, "%s %s #%d %d %s", sent ? "->" : "<-", addr, c->opaque, c->code,
-		name ? name : "?");
 	for (int i = 0; i < c->n_ext; i++) {
 		struct str v = c->ext[i].value;
 
@@ -295,7 +293,20 @@ static void trace(void *arg, const char *addr, bool sent, const struct command *
 	}
 	if (c->remark.p)
 		fprintf(stderr, " remark=" STR_FMT, STR_ARG(c->remark));
-	fprintf(stderr, " body=%zu\n", c->body.n);
+	fprintf(stderr, " body=%zu", c->body.n);
+}
+
+/* One line a frame. */
+static void trace(void *arg, const char *addr, bool sent, const struct command *c)
+{
+	const char *name = sent ? request_name(c->code) : response_name(c->code);
+	const struct globals *set = arg;
+
+	fprintf(stderr, "%s %s #%d %d %s", sent ? "->" : "<-", addr, c->opaque, c->code,
+		name ? name : "?");
+	if (set->trace_wire || set->verbose > 1)
+		trace_fields(c);
+	fputc('\n', stderr);
 }
 
 static int open_admin(struct ctx *cx, const struct config *file)
@@ -312,7 +323,8 @@ static int open_admin(struct ctx *cx, const struct config *file)
 	o.client.connect_ms = (int)MIN(cx->set.timeout_ms, 3000);
 	o.client.access_key = who.access_key;
 	o.client.secret_key = who.secret_key;
-	o.client.trace = cx->set.trace_wire ? trace : NULL;
+	o.client.trace = cx->set.trace_wire || cx->set.verbose ? trace : NULL;
+	o.client.trace_arg = &cx->set;
 	cx->admin = admin_new(&o);
 	return 0;
 }
@@ -477,17 +489,6 @@ int ctx_confirm(struct ctx *cx, const char *fmt, ...)
 	return err_set(&cx->err, TQ_EDECLINED, "declined, nothing was changed");
 }
 
-void ctx_done(struct ctx *cx, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (cx->set.quiet)
-		return;
-	va_start(ap, fmt);
-	say("", fmt, ap);
-	va_end(ap);
-}
-
 void ctx_note(struct ctx *cx, const char *fmt, ...)
 {
 	va_list ap;
@@ -602,7 +603,7 @@ int ctx_result(struct ctx *cx, size_t done, size_t failed)
 
 /* ---- output ---- */
 
-cJSON *ctx_meta(struct ctx *cx, bool truncated)
+static cJSON *meta_of(struct ctx *cx, bool truncated)
 {
 	cJSON *meta = cJSON_CreateObject(), *list;
 
@@ -667,7 +668,7 @@ int ctx_list(struct ctx *cx, const struct view *v, cJSON *items)
 	ctx_warn_skipped(cx);
 	rc = apply_limit(cx, items, &cut);
 	if (!rc) {
-		meta = ctx_meta(cx, cut);
+		meta = meta_of(cx, cut);
 		rc = out_list(cx->out, v, items, meta, &cx->err);
 		cJSON_Delete(meta);
 	}

@@ -89,10 +89,9 @@ bool ctx_dry_run(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
  * Impact lines go before it through ctx_note().
  */
 int ctx_confirm(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3) MUST_USE;
-/* One line on stderr, in the end: what changed. Not with --quiet. */
-void ctx_done(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 /* A line on stderr for people; not with --quiet. */
 void ctx_note(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
+#define ctx_done ctx_note /* in the end: what changed */
 void ctx_warn(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 /*
  * For commands that go on after one of several objects failed: reports cx->err with the object in
@@ -108,8 +107,6 @@ void ctx_report(struct ctx *cx, const struct err *e);
 int ctx_list(struct ctx *cx, const struct view *v, cJSON *items) MUST_USE;
 /* Warns of brokers that were gone past; ctx_list() and main do it. */
 void ctx_warn_skipped(struct ctx *cx);
-/* meta for out_list() and out_end(); the caller deletes it. */
-cJSON *ctx_meta(struct ctx *cx, bool truncated);
 /* Whether -o asks for the object a write made (json, ndjson, yaml, name). */
 bool ctx_wants_object(const struct ctx *cx);
 

@@ -308,6 +308,13 @@ csv() {
 	[[ $stderr != *rocketmq2* && $stderr != *12345678* ]]
 }
 
+@test "verbose: requests by name, their fields when asked twice" {
+	run -0 --separate-stderr tdmqctl topic list -N shop -v
+	[[ $stderr == *' GET_ALL_TOPIC_CONFIG'* && $stderr != *body=* ]]
+	run -0 --separate-stderr tdmqctl topic list -N shop -vv
+	[[ $stderr == *' GET_ALL_TOPIC_CONFIG'*body=* ]]
+}
+
 @test "a server that does not answer: exit 8 in time, and a warning about changes" {
 	kill -STOP "$(cat "$BATS_FILE_TMPDIR/pid")"
 	start=$SECONDS
