@@ -23,13 +23,13 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "parked.h"
 #include "props.h"
 
 #define TURN_MAX 512 /* deliveries of one timer, so that clients get their turn */
 #define AHEAD_MAX_MS 60000 /* of the timer */
 #define AGAIN_MS 1000 /* after a store that refused */
 #define IDLE (-1)
-#define HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
 
 #define SECONDS(n) ((n)*1000LL)
 #define MINUTES(n) SECONDS((n)*60)
@@ -68,6 +68,7 @@ struct queue {
 
 struct schedule {
 	struct schedule_opts o;
+	struct parked_out out;
 	struct event *timer;
 	struct queue q[SCHEDULE_LEVELS];
 };
@@ -96,75 +97,33 @@ int schedule_level(struct str properties)
 
 int64_t schedule_redirect(struct message *m, int level, int64_t now_ms, struct buf *props)
 {
-	struct buf with_topic;
-	char qid[16];
-
-	snprintf(qid, sizeof(qid), "%d", m->queue_id);
-	buf_init(&with_topic, props->max);
-	props_set(&with_topic, m->properties, PROP_REAL_TOPIC, m->topic);
-	buf_clear(props);
-	props_set(props, buf_str(&with_topic), PROP_REAL_QID, str_of(qid));
-	buf_release(&with_topic);
-	m->properties = buf_str(props);
-	m->topic = STR(SCHEDULE_TOPIC);
-	m->queue_id = level - 1;
+	parked_wrap(m, STR(SCHEDULE_TOPIC), level - 1, props);
 	return now_ms + schedule_delay_ms(level);
 }
 
 /* ---- out of it ---- */
 
-enum outcome { DELIVERED, DROPPED, AGAIN };
-
-/* Makes m, a record of the schedule topic, the message it was. */
-static bool restore(struct message *m)
+static enum parked deliver(struct schedule *s, struct queue *q, int64_t phys)
 {
-	struct str topic = props_get(m->properties, PROP_REAL_TOPIC);
-	int64_t qid;
-
-	if (!topic.n || str_is(topic, HALF_TOPIC) ||
-		str_to_i64(props_get(m->properties, PROP_REAL_QID), 0, INT32_MAX, &qid,
-			PROP_REAL_QID, NULL))
-		return false;
-	m->topic = topic;
-	m->queue_id = (int32_t)qid;
-	return true;
-}
-
-static enum outcome put_back(struct schedule *s, struct queue *q, struct str record)
-{
-	struct rd r = rd_init(record);
+	enum parked what = PARKED_DROPPED;
+	struct store_slice slice;
 	struct err e = ERR_INIT;
 	struct store_at at;
 	struct message m;
-	struct store_put put = { .m = &m, .keep_store_host = true };
 
-	if (message_decode(&r, &m, &e) || !restore(&m) ||
-		(s->o.wanted && !s->o.wanted(s->o.arg, m.topic)))
-		return DROPPED;
-	put.tags_code = message_tags_code(props_get(m.properties, PROP_TAGS));
-	if (store_append(s->o.store, &put, &at, &e)) {
-		log_every(10, LOG_WARN_, "schedule", "cannot deliver to '" STR_FMT "': %s",
-			STR_ARG(m.topic), e.msg);
-		return AGAIN;
-	}
-	q->end_off = at.end_off;
-	if (s->o.delivered)
-		s->o.delivered(s->o.arg, m.topic, at.size);
-	return DELIVERED;
-}
-
-static enum outcome deliver(struct schedule *s, struct queue *q, int64_t phys)
-{
-	struct store_slice slice;
-	enum outcome what;
-
-	if (store_get(s->o.store, phys, &slice, NULL)) {
+	if (store_get(s->o.store, phys, &slice, &e)) {
 		log_every(10, LOG_WARN_, "schedule", "message at %lld is unreadable: skipped",
 			(long long)phys);
-		return DROPPED;
+		return PARKED_DROPPED;
 	}
-	what = put_back(s, q, slice.bytes);
+	if (parked_decode(slice.bytes, &m, &e))
+		log_every(10, LOG_ERROR_, "schedule", "message at %lld is damaged: skipped: %s",
+			(long long)phys, e.msg);
+	else
+		what = parked_deliver(&s->out, &m, &at);
 	store_slice_unref(slice.segment);
+	if (what == PARKED_DELIVERED)
+		q->end_off = at.end_off;
 	return what;
 }
 
@@ -199,7 +158,7 @@ static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *
 			q->head_ms = due;
 			return;
 		}
-		if (deliver(s, q, phys) == AGAIN) {
+		if (deliver(s, q, phys) == PARKED_AGAIN) {
 			q->head_ms = now_ms + AGAIN_MS;
 			return;
 		}
@@ -348,6 +307,7 @@ int schedule_open(const struct schedule_opts *o, struct schedule **out, struct e
 	int rc;
 
 	s->o = *o;
+	s->out = (struct parked_out){ o->store, "schedule", o->wanted, o->delivered, o->arg };
 	for (int i = 0; i < SCHEDULE_LEVELS; i++)
 		s->q[i].head_ms = IDLE;
 	rc = metadb_run(o->db, load, s, e);
