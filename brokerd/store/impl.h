@@ -57,6 +57,8 @@ struct store {
 	struct checkpoint_job *job; /* owned while it runs */
 	int64_t checkpoint_at_ms, retention_at_ms;
 	int checkpoints;
+	int64_t keep; /* files from the one with this offset on must stay */
+	int64_t held_back; /* end of a file that stayed for that reason only, 0 */
 	int64_t expired_min; /* queues and index were cleaned for this beginning of the log */
 };
 

@@ -6,9 +6,9 @@
  *	10 s		a checkpoint, if anything came in; commit log files past their time
  *
  * Only whole commit log files go, oldest first, when their last write is longer ago than the
- * retention, or when the disk is fuller than FORCE_RATIO; never the newest, and none whose queue
- * entries are not durable, or numbering would be lost. Queue and index files
- * follow the beginning of the log.
+ * retention, or when the disk is fuller than FORCE_RATIO; never the newest, none whose queue
+ * entries are not durable, or numbering would be lost, and none that store_keep() asked for.
+ * Queue and index files follow the beginning of the log.
  *
  * A checkpoint: the loop writes out what units wait, the helper syncs the files that got some, and
  * when that is done and the log is durable as far as those units point, it is a fact and written
@@ -147,6 +147,7 @@ static void clean_log(struct store *s, int64_t retention_ms)
 	struct err e = ERR_INIT;
 	int n;
 
+	s->held_back = 0;
 	for (n = 0; n < FILES_A_ROUND && s->log.n > 1; n++) {
 		struct segment *g = s->log.segs[0];
 		bool forced = s->disk_ratio > FORCE_RATIO;
@@ -154,6 +155,10 @@ static void clean_log(struct store *s, int64_t retention_ms)
 		if (g->base + g->size > MIN(store_durable(s), s->synced.queued) ||
 			(!forced && !too_old(g, now_ms, retention_ms)))
 			break;
+		if (g->base + g->size > s->keep) {
+			s->held_back = g->base + g->size;
+			break;
+		}
 		log_info("store", "'%s' goes: %s", g->path,
 			forced ? "the disk is nearly full" : "its retention is over");
 		if (drop_first(

@@ -227,6 +227,7 @@ int store_open(const struct store_opts *o, struct store **out, struct store_reco
 		store_free(s);
 		return err_wrap(e, "store '%s'", o->dir);
 	}
+	s->keep = INT64_MAX;
 	retention_look_at_disk(s);
 	retention_remove_tree(s, path_in(s, "trash")); /* what a crash left there */
 	store_index_soon(s); /* what a crash left to do */
@@ -619,6 +620,16 @@ void store_stats(struct store *s, struct store_stats *out)
 	out->read_only = s->read_only;
 	out->disk_full = s->disk_full;
 	memcpy(out->reason, s->reason, sizeof(out->reason));
+}
+
+void store_keep(struct store *s, int64_t phys_off)
+{
+	s->keep = phys_off;
+}
+
+int64_t store_held_back(const struct store *s)
+{
+	return s->held_back;
 }
 
 void store_tick(struct store *s, int64_t retention_ms)

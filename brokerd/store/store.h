@@ -179,6 +179,16 @@ struct store_stats {
 	char reason[200]; /* of read_only */
 };
 void store_stats(struct store *s, struct store_stats *out);
+/*
+ * Somebody still needs the record at phys_off: its commit log file and all behind it stay, however
+ * old, however full the disk. INT64_MAX, as at first: nobody does.
+ */
+void store_keep(struct store *s, int64_t phys_off);
+/*
+ * The log below this would have gone but for store_keep(): whoever needs it should append what it
+ * needs again and keep less. 0: nothing is held back.
+ */
+int64_t store_held_back(const struct store *s);
 /* Housekeeping on a timer (each second): retention, checkpoint, disk state. retention_ms < 0: for ever. */
 void store_tick(struct store *s, int64_t retention_ms);
 
