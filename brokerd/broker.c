@@ -19,6 +19,7 @@
 #include "brokerd/server.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "brokerd/timed.h"
 #include "clock.h"
 #include "fsio.h"
 #include "log.h"
@@ -45,8 +46,11 @@ static void on_durable(void *arg)
 
 	/* Answers leave at the end of the turn; a sync that failed makes errors of them. */
 	store_stats(b->store, &st);
-	if (!st.read_only)
+	if (!st.read_only) {
+		if (b->timed)
+			timed_run(b->timed);
 		return;
+	}
 	err_set(&e, TQ_EUNAVAILABLE, "the message may not be on disk: %s", st.reason);
 	hold_fail_acks(b->hold, store_durable(b->store), &e);
 }
@@ -59,6 +63,8 @@ static void on_arrival(
 	hold_arrival(b->hold, topic, queue, queue_off, tags_code);
 	if (topic.n == sizeof(SCHEDULE_TOPIC) - 1 && str_is(topic, SCHEDULE_TOPIC))
 		schedule_arrival(b->schedule, queue, tags_code);
+	else if (topic.n == sizeof(TIMED_TOPIC) - 1 && str_is(topic, TIMED_TOPIC))
+		timed_arrival(b->timed, queue_off);
 }
 
 /* What a record's queue unit carries, found again from the record: for recovery. */
@@ -67,6 +73,8 @@ static int64_t tags_code(const struct message *m)
 	if (str_is(m->topic, SCHEDULE_TOPIC) && m->queue_id >= 0 &&
 		m->queue_id < SCHEDULE_LEVELS)
 		return m->store_ms + schedule_delay_ms(m->queue_id + 1);
+	if (str_is(m->topic, TIMED_TOPIC))
+		return timed_tags_code(m);
 	return message_tags_code(props_get(m->properties, PROP_TAGS));
 }
 
@@ -89,6 +97,7 @@ static void each_second(void *arg)
 	struct broker *b = arg;
 
 	stats_tick(b->stats);
+	timed_tick(b->timed);
 	store_tick(b->store, b->cfg->retention);
 	schedule_flush(b->schedule);
 	offsets_flush(b->offsets);
@@ -179,18 +188,25 @@ static int start_services(struct broker *b, struct err *e)
 		.wanted = topic_wanted,
 		.arg = b,
 	};
+	struct timed_opts to = {
+		.base = so.base,
+		.store = so.store,
+		.db = so.db,
+		.wanted = so.wanted,
+		.arg = b,
+	};
 	int rc;
 
 	b->registry = registry_new(&ro);
 	b->rebalance = rebalance_new();
 	b->hold = hold_new(b);
 	server_on_close(b->server, on_close, b);
-	rc = schedule_open(&so, &b->schedule, e);
-	if (!rc)
-		rc = metadb_start(b->metadb, e);
+	(void)((rc = schedule_open(&so, &b->schedule, e)) ||
+		(rc = timed_open(&to, &b->timed, e)) || (rc = metadb_start(b->metadb, e)));
 	if (rc)
 		return rc;
 	schedule_start(b->schedule);
+	timed_start(b->timed);
 	server_every(b->server, SECOND, each_second, b);
 	server_every(b->server, 10 * SECOND, each_10_seconds, b);
 	return 0;
@@ -285,6 +301,7 @@ static int settle(struct broker *b, struct err *e)
 	struct err lost = ERR_INIT;
 	int rc;
 
+	timed_stop(b->timed);
 	rc = store_sync(b->store, e);
 	if (rc) {
 		err_set(&lost, TQ_EUNAVAILABLE, "the message may not be on disk: %s", e->msg);
@@ -293,6 +310,7 @@ static int settle(struct broker *b, struct err *e)
 	hold_release_acks(b->hold);
 	hold_drop_pulls(b->hold);
 	schedule_flush(b->schedule);
+	timed_run(b->timed);
 	offsets_flush(b->offsets);
 	metadb_close(b->metadb);
 	b->metadb = NULL;
@@ -309,7 +327,7 @@ static int close_store(struct broker *b, struct err *e)
 
 int broker_stop(struct broker *b, struct err *e)
 {
-	bool whole = b->store && b->hold && b->schedule;
+	bool whole = b->store && b->hold && b->timed;
 	struct err later = ERR_INIT;
 	int rc = whole ? settle(b, e) : 0;
 
@@ -320,6 +338,7 @@ int broker_stop(struct broker *b, struct err *e)
 		*e = later;
 		rc = later.code;
 	}
+	timed_free(b->timed);
 	schedule_free(b->schedule);
 	offsets_free(b->offsets);
 	hold_free(b->hold);

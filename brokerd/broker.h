@@ -7,7 +7,7 @@
  *	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
  *
  * Order of making: server (loop), store, metadb, catalog, offsets, registry, rebalance, hold,
- * schedule, listeners; the end goes the other way.
+ * schedule, timed, listeners; the end goes the other way.
  */
 #ifndef TDMQ_BROKER_H
 #define TDMQ_BROKER_H
@@ -22,6 +22,7 @@ struct offsets;
 struct registry;
 struct rebalance;
 struct schedule;
+struct timed;
 struct store;
 struct hold;
 struct stats;
@@ -37,7 +38,8 @@ struct broker {
 	struct rebalance *rebalance; /* queue locks, telling members: rebalance.h */
 	struct store *store; /* the messages: store/store.h */
 	struct hold *hold; /* pulls that wait: hold.h */
-	struct schedule *schedule; /* delayed messages: schedule.h */
+	struct schedule *schedule; /* messages of a delay level: schedule.h */
+	struct timed *timed; /* messages with a time of their own: timed.h */
 	struct stats *stats; /* counters: stats.h */
 	struct dispatch *dispatch; /* handlers by code: dispatch.h */
 	struct host host; /* advertised: store host of records, address of routes */

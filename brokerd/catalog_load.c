@@ -20,6 +20,7 @@ static const struct system_topic {
 	{ "BenchmarkTest", 1024, PERM_RW },
 	{ "OFFSET_MOVED_EVENT", 1, PERM_RW },
 	{ "SCHEDULE_TOPIC_XXXX", 18, PERM_RW },
+	{ "rmq_sys_timer", 1, PERM_RW },
 };
 
 static const char *const system_groups[] = {

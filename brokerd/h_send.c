@@ -9,7 +9,7 @@
  *	26 %RETRY%G, no group G
  *	17 topic unknown		and not to be made
  *	 1 queue id too large
- *	13 message illegal		too large, a batch that is delayed
+ *	13 message illegal		too large, too far ahead, a batch that is delayed
  *	14 store refuses
  *
  * The topic's own write permission is not asked for: routes hide such topics, and what is under
@@ -29,6 +29,7 @@
 #include "brokerd/schedule.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "brokerd/timed.h"
 #include "clock.h"
 #include "message.h"
 #include "names.h"
@@ -239,17 +240,9 @@ static int check_sizes(struct request *rq, struct str body, struct str propertie
 /* What cannot be kept is refused: never delivered otherwise than promised. */
 static int check_kind(struct request *rq, const struct send *f, const struct seen *seen)
 {
-	int64_t at;
-
 	if (seen->transaction || f->sysflag & SYSFLAG_TX_MASK)
 		return err_set(&rq->err, TQ_EMSGILLEGAL,
 			"transactional messages are not supported by this broker");
-	if (seen->start_deliver.n &&
-		!str_to_i64(seen->start_deliver, 0, INT64_MAX, &at, "", NULL) &&
-		at > clock_wall_ms())
-		return err_set(&rq->err, TQ_EMSGILLEGAL,
-			"delivery at a time (__STARTDELIVERTIME) is not supported by this "
-			"broker, delay levels are");
 	return 0;
 }
 
@@ -284,6 +277,24 @@ static void answer(struct request *rq, struct str ids, int queue, const struct s
 	reply_after(rq, last->end_off);
 }
 
+/* Points m where it waits, if it is to; at once otherwise. A level goes before a time. */
+static int park(struct request *rq, const struct seen *seen, struct store_put *put,
+	struct message *m, struct buf *props)
+{
+	int64_t now_ms = clock_wall_ms(), due = 0;
+	int rc = 0, level = seen->delayed ? schedule_level(m->properties) : 0;
+
+	if (level > 0)
+		put->tags_code = schedule_redirect(m, level, now_ms, props);
+	else if (seen->start_deliver.n)
+		rc = timed_due(seen->start_deliver, now_ms, rq->broker->cfg->max_delay, &due,
+			&rq->err);
+	if (rc || !due)
+		return rc;
+	put->tags_code = due;
+	return timed_redirect(m, props, &rq->err);
+}
+
 static int send_one(struct request *rq, const struct send *f, const struct target *t)
 {
 	char id[MESSAGE_ID_MAX];
@@ -293,7 +304,7 @@ static int send_one(struct request *rq, const struct send *f, const struct targe
 	struct seen seen;
 	struct buf delayed;
 	size_t start;
-	int rc, level;
+	int rc;
 
 	look(f->properties, &seen);
 	rc = check_kind(rq, f, &seen);
@@ -308,10 +319,10 @@ static int send_one(struct request *rq, const struct send *f, const struct targe
 	put.m = &m;
 	put.tags_code = message_tags_code(seen.tags);
 	buf_init(&delayed, MESSAGE_MAX_PROPERTIES + 4096);
-	level = seen.delayed ? schedule_level(m.properties) : 0;
-	if (level > 0)
-		put.tags_code = schedule_redirect(&m, level, clock_wall_ms(), &delayed);
-	rc = check_sizes(rq, m.body, m.properties);
+	if (!t->dead)
+		rc = park(rq, &seen, &put, &m, &delayed);
+	if (!rc)
+		rc = check_sizes(rq, m.body, m.properties);
 	if (!rc)
 		rc = store_append(rq->broker->store, &put, &at, &rq->err);
 	buf_release(&delayed);
@@ -368,7 +379,7 @@ static int batch_item(struct request *rq, const struct send *f, const struct tar
 	if (rc)
 		return rc;
 	look(it.properties, &seen);
-	if (seen.delayed)
+	if (seen.delayed || seen.start_deliver.n)
 		return err_set(
 			&rq->err, TQ_EMSGILLEGAL, "messages of a batch cannot be delayed");
 	rc = check_kind(rq, f, &seen);

@@ -89,6 +89,7 @@ static const struct reserved topics[] = {
 	{ "TRANS_CHECK_MAX_TIME_TOPIC", false, true },
 	{ "RMQ_SYS_TRANS_HALF_TOPIC", false, true },
 	{ "RMQ_SYS_TRANS_OP_HALF_TOPIC", false, true },
+	{ "rmq_sys_timer", false, true },
 	{ "RMQ_SYS_", true },
 	{ "rmq_sys_", true },
 };

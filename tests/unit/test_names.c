@@ -79,6 +79,7 @@ static const struct {
 	{ "RMQ_SYS_TRANS_HALF_TOPIC", true, false, true },
 	{ "RMQ_SYS_TRANS_OP_HALF_TOPIC", true, false, true },
 	{ "TRANS_CHECK_MAX_TIME_TOPIC", true, false, true },
+	{ "rmq_sys_timer", true, false, true },
 	{ "rmq_sys_anything", true, false, false },
 	{ "TBW1024", false, false, false },
 	{ "%RETRY%g", false, false, false },
