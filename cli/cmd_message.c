@@ -17,6 +17,7 @@
 
 #define DEFAULT_LIMIT 100
 #define DEFAULT_TAIL 10
+#define DELAY_MAX_MS (40 * 86400000LL)
 #define INDEX_HITS 64 /* what a broker returns at most for a key */
 #define ROW_FORMAT "%s  %q/%o  %i  %g  %k  %v\n"
 
@@ -97,6 +98,7 @@ struct send_args {
 	const char *topic, *body, *file, *tag, *queue, *order_key;
 	struct strv keys, properties;
 	int delay_level;
+	int64_t delay_ms, at_ms;
 	int64_t count;
 	bool oneway;
 };
@@ -111,6 +113,9 @@ static const struct opt send_opts[] = {
 	OPT_KV('H', "property", struct send_args, properties, "a property; repeat"),
 	OPT_INT(0, "delay-level", "n", struct send_args, delay_level, 0, 18, 0,
 		"deliver later: 1 is 1s, 18 is 2h"),
+	OPT_MS(0, "delay", struct send_args, delay_ms, 0, DELAY_MAX_MS, 0,
+		"deliver after this time, up to 40d"),
+	OPT_TIME(0, "at", struct send_args, at_ms, 0, "deliver at this time"),
 	OPT_STR(0, "queue", "broker/id", struct send_args, queue, "into this queue"),
 	OPT_STR(0, "order-key", "key", struct send_args, order_key, "same key, same queue"),
 	OPT_INT(0, "count", "n", struct send_args, count, 1, 100000000, 1,
@@ -171,10 +176,30 @@ static int add_user_properties(struct ctx *cx, const struct send_args *a, struct
 	return 0;
 }
 
-static int send_properties(struct ctx *cx, const struct send_args *a, struct buf *props)
+/* When it is to be delivered, 0 for at once. Apache would deliver at once whatever was asked. */
+static int delivery_time(struct ctx *cx, const struct send_args *a, int64_t *at_ms)
+{
+	const struct cluster *cl;
+	int rc;
+
+	*at_ms = a->delay_ms ? clock_wall_ms() + a->delay_ms : a->at_ms;
+	if ((a->delay_ms != 0) + (a->at_ms != 0) + (a->delay_level != 0) > 1)
+		return err_set(&cx->err, TQ_EUSAGE,
+			"--delay, --at and --delay-level exclude each other");
+	if (!*at_ms)
+		return 0;
+	rc = admin_cluster(cx->admin, &cl, &cx->err);
+	if (rc || cl->brokerd)
+		return rc;
+	err_set(&cx->err, TQ_EUNSUPPORTED, "this server does not deliver at a time");
+	return err_hint(&cx->err, "it has delay levels: see --delay-level");
+}
+
+static int send_properties(
+	struct ctx *cx, const struct send_args *a, int64_t at_ms, struct buf *props)
 {
 	char *keys = arena_str(&cx->mem, "");
-	char level[12];
+	char level[12], at[24];
 
 	for (size_t i = 0; i < a->keys.n; i++)
 		keys = arena_fmt(&cx->mem, "%s%s%s", keys, i ? " " : "", a->keys.v[i]);
@@ -185,6 +210,10 @@ static int send_properties(struct ctx *cx, const struct send_args *a, struct buf
 	if (a->delay_level) {
 		snprintf(level, sizeof(level), "%d", a->delay_level);
 		props_add(props, 0, PROP_DELAY, str_of(level));
+	}
+	if (at_ms) {
+		snprintf(at, sizeof(at), "%lld", (long long)at_ms);
+		props_add(props, 0, PROP_START_DELIVER, str_of(at));
 	}
 	return add_user_properties(cx, a, props);
 }
@@ -232,13 +261,13 @@ static int message_send(struct ctx *cx, const void *args)
 		.order_key = a->order_key, .queue = a->queue, .oneway = a->oneway
 	};
 	struct buf body, props;
+	int64_t at_ms;
 	int rc;
 
 	buf_init(&body, MESSAGE_MAX_BODY);
 	buf_init(&props, MESSAGE_MAX_PROPERTIES);
-	rc = read_body(cx, a, &body);
-	if (!rc)
-		rc = send_properties(cx, a, &props);
+	(void)((rc = delivery_time(cx, a, &at_ms)) || (rc = read_body(cx, a, &body)) ||
+		(rc = send_properties(cx, a, at_ms, &props)));
 	if (!rc && buf_err(&props))
 		rc = err_set(&cx->err, TQ_ETOOBIG, "keys, tag and properties are over %d bytes",
 			MESSAGE_MAX_PROPERTIES);
@@ -744,7 +773,10 @@ static int message_decode_id(struct ctx *cx, const void *args)
 const struct cmd cmd_message[] = {
 	{ "send", "send a message", { ARG_TOPIC(struct send_args, topic) }, send_opts,
 		sizeof(struct send_args), message_send, CMD_WRITES,
-		"message send orders --body hello --key o-1 --tag paid", NULL },
+		"message send orders --body hello --key o-1 --tag paid\n"
+		"message send orders --body reminder --delay 37s",
+		"The id, queue and offset of a message that is delivered later are those of where it "
+		"waits." },
 	{ "get", "show one message", { ARG(ARG_OPTIONAL, NAMES_ID, "ID", struct get_args, id) },
 		get_opts, sizeof(struct get_args), message_get, 0,
 		"message get 7F0000010016B1A2C3D40000000A0001 --topic orders",

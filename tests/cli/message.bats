@@ -46,6 +46,27 @@ send() { # TOPIC BODY [FLAG...]: prints the id
 	[[ $stderr == error:* ]]
 }
 
+@test "message send: --delay and --at deliver when it is time, not before" {
+	tdmqctl topic create timed --queues 1
+	id=$(send timed later --delay 3s)
+	[ -n "$id" ]
+	send timed soon --at "@$(($(date +%s%3N) + 1500))"
+	send timed now --at -1h
+	run -0 --separate-stderr tdmqctl message query timed -o name
+	[ "${#lines[@]}" = 1 ]
+	three() { [ "$(tdmqctl message query timed -o name | wc -l)" = 3 ]; }
+	await three
+	run -0 --separate-stderr tdmqctl message query timed -o json
+	[ "$(json '[i["body"] for i in d["items"]]' <<<"$output")" = "['now', 'soon', 'later']" ]
+}
+
+@test "message send: one time of delivery, and not more than 40 days ahead" {
+	run -2 --separate-stderr tdmqctl message send orders --body x --delay 1s --delay-level 1
+	run -2 --separate-stderr tdmqctl message send orders --body x --delay 41d
+	run ! --separate-stderr tdmqctl message send orders --body x --at 2999-01-01
+	[[ $stderr == *limit\ is\ 40d* ]]
+}
+
 @test "message send: --dry-run sends nothing" {
 	before=$(tdmqctl topic stats orders -o json)
 	run -0 tdmqctl message send orders --body x --dry-run
