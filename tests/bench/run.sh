@@ -104,13 +104,14 @@ load() { # ADDRESS CONNECTIONS IN-FLIGHT
 
 bench_send() {
 	local shape c d apache=$dir/apache round a b
+	set +e # apache.sh looks at what its commands return
 	# shellcheck source=tests/interop/apache.sh
 	. tests/interop/apache.sh
-	apache_fetch
+	apache_fetch || exit
 	# A broker as it is run: both compilers, a collector for throughput, files of the usual size.
 	JAVA_SMALL=(-XX:+UseG1GC -XX:-UsePerfData)
 	APACHE_HEAP=${APACHE_HEAP:-4g} apache_start "$apache" mappedFileSizeCommitLog=1073741824 \
-		mappedFileSizeConsumeQueue=6000000 maxIndexNum=20000000 maxHashSlotNum=5000000
+		mappedFileSizeConsumeQueue=6000000 maxIndexNum=20000000 maxHashSlotNum=5000000 || exit
 	start_brokerd --data "$dir/send" --flush=async --auto-create-topics
 	load "$APACHE_BROKER" 8 32 >/dev/null # warm: the compiler has seen the path
 	load "$APACHE_BROKER" 8 32 >/dev/null
