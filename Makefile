@@ -142,6 +142,7 @@ check:
 	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill $(B)/fault-meta
 	@$(MAKE) -s -k check-suites; tests/tap.sh --summary
 check-suites: check-unit check-wire check-cli check-fault
+check-san: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0
 check-san: check-unit check-wire check-cli
 check-unit: $(B)/unit
 	@$(TAP) unit $(B)/unit --tap=-
