@@ -24,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		BUG_ON(sql_eval(q, look_up, values) != sql_eval(q, look_up, values));
 		sql_free(q);
 	}
-	mem_free(p);
+	free(p);
 	return 0;
 }
