@@ -20,6 +20,7 @@
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
 #include "brokerd/timed.h"
+#include "brokerd/tx.h"
 #include "clock.h"
 #include "fsio.h"
 #include "log.h"
@@ -65,6 +66,8 @@ static void on_arrival(
 		schedule_arrival(b->schedule, queue, tags_code);
 	else if (topic.n == sizeof(TIMED_TOPIC) - 1 && str_is(topic, TIMED_TOPIC))
 		timed_arrival(b->timed, queue_off);
+	else if (topic.n == sizeof(TX_HALF_TOPIC) - 1 && str_is(topic, TX_HALF_TOPIC))
+		tx_arrival(b->tx, queue_off);
 }
 
 /* What a record's queue unit carries, found again from the record: for recovery. */
@@ -92,6 +95,30 @@ static bool topic_wanted(void *arg, struct str topic)
 	return catalog_topic(b->catalog, topic) != NULL;
 }
 
+/* Members take turns: one that does not answer is not asked each time. */
+static void ask_producer(void *arg, struct str group, struct command *rq)
+{
+	struct broker *b = arg;
+	const struct member *const *members;
+	size_t n = registry_producers(b->registry, group, &members);
+
+	if (n)
+		conn_notify(members[b->tx_turn++ % n]->conn, rq);
+}
+
+static int due(void *arg, struct str start_deliver, int64_t *due_ms, struct err *e)
+{
+	struct broker *b = arg;
+
+	return timed_due(start_deliver, clock_wall_ms(), b->cfg->max_delay, due_ms, e);
+}
+
+static struct tx_limits tx_limits(const struct config *cfg)
+{
+	return (struct tx_limits){ cfg->transaction_timeout, cfg->transaction_check_interval,
+		cfg->retention, (int)cfg->transaction_check_max };
+}
+
 static void each_second(void *arg)
 {
 	struct broker *b = arg;
@@ -100,6 +127,7 @@ static void each_second(void *arg)
 	timed_tick(b->timed);
 	store_tick(b->store, b->cfg->retention);
 	schedule_flush(b->schedule);
+	tx_flush(b->tx);
 	offsets_flush(b->offsets);
 }
 
@@ -178,6 +206,31 @@ static int start_store(struct broker *b, struct err *e)
 	return 0;
 }
 
+static int start_tx(struct broker *b, struct err *e)
+{
+	struct tx_limits limits = tx_limits(b->cfg);
+	struct tx_opts o = {
+		.base = server_base(b->server),
+		.store = b->store,
+		.offsets = b->offsets,
+		.host = b->host,
+		.cluster_id = broker_cluster_id(b),
+		.wanted = topic_wanted,
+		.ask = ask_producer,
+		.due = due,
+		.arg = b,
+	};
+	const struct topic *t;
+	int rc;
+
+	rc = catalog_ensure_system_topic(b->catalog, STR(TX_HALF_TOPIC), 1, &t, e);
+	if (!rc)
+		rc = catalog_ensure_system_topic(b->catalog, STR(TX_ASIDE_TOPIC), 1, &t, e);
+	if (!rc)
+		b->tx = tx_open(&o, &limits);
+	return rc;
+}
+
 static int start_services(struct broker *b, struct err *e)
 {
 	struct registry_opts ro = { rebalance_notify, b };
@@ -202,7 +255,8 @@ static int start_services(struct broker *b, struct err *e)
 	b->hold = hold_new(b);
 	server_on_close(b->server, on_close, b);
 	(void)((rc = schedule_open(&so, &b->schedule, e)) ||
-		(rc = timed_open(&to, &b->timed, e)) || (rc = metadb_start(b->metadb, e)));
+		(rc = timed_open(&to, &b->timed, e)) || (rc = start_tx(b, e)) ||
+		(rc = metadb_start(b->metadb, e)));
 	if (rc)
 		return rc;
 	schedule_start(b->schedule);
@@ -280,6 +334,7 @@ void broker_run(struct broker *b)
 void broker_reload(struct broker *b)
 {
 	struct catalog_opts *o = catalog_opts(b->catalog);
+	struct tx_limits limits = tx_limits(b->cfg);
 
 	catalog_set_auto_create(
 		b->catalog, b->cfg->auto_create_topics, b->cfg->auto_create_groups);
@@ -287,6 +342,7 @@ void broker_reload(struct broker *b)
 	o->max_namespaces = (int)b->cfg->max_namespaces;
 	o->max_topics = (int)b->cfg->max_topics;
 	o->max_groups = (int)b->cfg->max_groups;
+	tx_set_limits(b->tx, &limits);
 }
 
 void broker_quit(struct broker *b)
@@ -311,6 +367,7 @@ static int settle(struct broker *b, struct err *e)
 	hold_drop_pulls(b->hold);
 	schedule_flush(b->schedule);
 	timed_run(b->timed);
+	tx_flush(b->tx);
 	offsets_flush(b->offsets);
 	metadb_close(b->metadb);
 	b->metadb = NULL;
@@ -327,7 +384,7 @@ static int close_store(struct broker *b, struct err *e)
 
 int broker_stop(struct broker *b, struct err *e)
 {
-	bool whole = b->store && b->hold && b->timed;
+	bool whole = b->store && b->hold && b->tx;
 	struct err later = ERR_INIT;
 	int rc = whole ? settle(b, e) : 0;
 
@@ -339,6 +396,7 @@ int broker_stop(struct broker *b, struct err *e)
 		rc = later.code;
 	}
 	timed_free(b->timed);
+	tx_free(b->tx);
 	schedule_free(b->schedule);
 	offsets_free(b->offsets);
 	hold_free(b->hold);

@@ -23,6 +23,7 @@ struct registry;
 struct rebalance;
 struct schedule;
 struct timed;
+struct tx;
 struct store;
 struct hold;
 struct stats;
@@ -40,12 +41,14 @@ struct broker {
 	struct hold *hold; /* pulls that wait: hold.h */
 	struct schedule *schedule; /* messages of a delay level: schedule.h */
 	struct timed *timed; /* messages with a time of their own: timed.h */
+	struct tx *tx; /* transactions: tx.h */
 	struct stats *stats; /* counters: stats.h */
 	struct dispatch *dispatch; /* handlers by code: dispatch.h */
 	struct host host; /* advertised: store host of records, address of routes */
 	char address[HOST_TEXT]; /* the same as text */
 	int broker_port, vip_port, nameserver_port; /* as bound */
 	int64_t start_ms; /* wall clock */
+	unsigned tx_turn; /* which producer is asked next */
 	bool stopping;
 };
 

@@ -30,6 +30,8 @@
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
 #include "brokerd/timed.h"
+#include "brokerd/tx.h"
+#include "brokerd/parked.h"
 #include "clock.h"
 #include "message.h"
 #include "names.h"
@@ -240,9 +242,17 @@ static int check_sizes(struct request *rq, struct str body, struct str propertie
 /* What cannot be kept is refused: never delivered otherwise than promised. */
 static int check_kind(struct request *rq, const struct send *f, const struct seen *seen)
 {
-	if (seen->transaction || f->sysflag & SYSFLAG_TX_MASK)
+	int tx = f->sysflag & SYSFLAG_TX_MASK;
+
+	if (f->batch && (seen->transaction || tx))
 		return err_set(&rq->err, TQ_EMSGILLEGAL,
-			"transactional messages are not supported by this broker");
+			"messages of a batch cannot be transactional");
+	if (tx && !seen->transaction)
+		return err_set(&rq->err, TQ_EMSGILLEGAL,
+			"a transactional message needs the property TRAN_MSG");
+	if (seen->transaction && !props_get(f->properties, PROP_PGROUP).n)
+		return err_set(&rq->err, TQ_EMSGILLEGAL,
+			"a transactional message needs its producer group, the property PGROUP");
 	return 0;
 }
 
@@ -277,6 +287,28 @@ static void answer(struct request *rq, struct str ids, int queue, const struct s
 	reply_after(rq, last->end_off);
 }
 
+/* A half message; what it has of a delay counts from its commit. */
+static int park_half(
+	struct request *rq, const struct seen *seen, struct message *m, struct buf *props)
+{
+	int64_t due;
+	int rc = 0;
+
+	if (seen->start_deliver.n)
+		rc = timed_due(seen->start_deliver, clock_wall_ms(), rq->broker->cfg->max_delay,
+			&due, &rq->err);
+	if (rc)
+		return rc;
+	m->sysflag &= ~SYSFLAG_TX_MASK;
+	parked_wrap(m, STR(TX_HALF_TOPIC), 0, props);
+	if (m->properties.n > TX_PROPERTIES_MAX)
+		return err_set(&rq->err, TQ_EMSGILLEGAL,
+			"the message is illegal, msg properties of a transaction limit %dB, here "
+			"%zuB",
+			TX_PROPERTIES_MAX, m->properties.n);
+	return 0;
+}
+
 /* Points m where it waits, if it is to; at once otherwise. A level goes before a time. */
 static int park(struct request *rq, const struct seen *seen, struct store_put *put,
 	struct message *m, struct buf *props)
@@ -284,6 +316,8 @@ static int park(struct request *rq, const struct seen *seen, struct store_put *p
 	int64_t now_ms = clock_wall_ms(), due = 0;
 	int rc = 0, level = seen->delayed ? schedule_level(m->properties) : 0;
 
+	if (seen->transaction)
+		return park_half(rq, seen, m, props);
 	if (level > 0)
 		put->tags_code = schedule_redirect(m, level, now_ms, props);
 	else if (seen->start_deliver.n)
@@ -319,7 +353,7 @@ static int send_one(struct request *rq, const struct send *f, const struct targe
 	put.m = &m;
 	put.tags_code = message_tags_code(seen.tags);
 	buf_init(&delayed, MESSAGE_MAX_PROPERTIES + 4096);
-	if (!t->dead)
+	if (!t->dead || seen.transaction)
 		rc = park(rq, &seen, &put, &m, &delayed);
 	if (!rc)
 		rc = check_sizes(rq, m.body, m.properties);
@@ -330,7 +364,7 @@ static int send_one(struct request *rq, const struct send *f, const struct targe
 		return rc;
 	message_offset_id(id, &rq->broker->host, at.phys_off);
 	answer(rq, str_of(id), m.queue_id, &at, &at);
-	count(rq, t->topic, 1, at.size);
+	count(rq, seen.transaction ? m.topic : t->topic, 1, at.size);
 	return 0;
 }
 

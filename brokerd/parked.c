@@ -37,8 +37,7 @@ int parked_decode(struct str record, struct message *m, struct err *e)
 	return rc;
 }
 
-/* Makes m, a record of a topic of the broker's, the message it was. */
-static bool unwrap(struct message *m)
+bool parked_unwrap(struct message *m)
 {
 	struct str topic = props_get(m->properties, PROP_REAL_TOPIC);
 	int64_t qid;
@@ -57,7 +56,7 @@ enum parked parked_deliver(const struct parked_out *o, struct message *m, struct
 	struct store_put put = { .m = m, .keep_store_host = true };
 	struct err e = ERR_INIT;
 
-	if (!unwrap(m) || (o->wanted && !o->wanted(o->arg, m->topic)))
+	if (!parked_unwrap(m) || (o->wanted && !o->wanted(o->arg, m->topic)))
 		return PARKED_DROPPED;
 	put.tags_code = message_tags_code(props_get(m->properties, PROP_TAGS));
 	if (store_append(o->store, &put, at, &e)) {

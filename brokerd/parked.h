@@ -17,6 +17,8 @@
 
 /* Points m into a topic of the broker's; its new properties are built in props (cleared first). */
 void parked_wrap(struct message *m, struct str topic, int queue, struct buf *props);
+/* Makes m, a record of a topic of the broker's, the message it was; false if that cannot be. */
+bool parked_unwrap(struct message *m);
 /* Reads a record and checks it: TQ_EFORMAT for one that is damaged. Borrows from it. */
 int parked_decode(struct str record, struct message *m, struct err *e);
 
