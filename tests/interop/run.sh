@@ -98,7 +98,7 @@ fetch() {
 brokerd_start() {
 	NAMESRV_PORT=${NAMESRV_PORT:-$(free_port)}
 	BROKER_PORT=${BROKER_PORT:-$(free_port)}
-	"$BIN/brokerd" --dev --data "$WORK/brokerd" --nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" \
+	"$BIN/brokerd" --dev --data "$WORK/brokerd" --transaction-timeout 500ms --transaction-check-interval 1s --nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" \
 		>"$WORK/brokerd.out" 2>"$WORK/brokerd.log" &
 	BROKERD_PID=$!
 	wait_for 10 "ready line of brokerd" grep -sq '^brokerd ready: ' "$WORK/brokerd.out" || {
@@ -128,7 +128,7 @@ make_resources() {
 			for name in work order fail; do
 				echo "updateTopic -c $cluster -t $space$lang-$name -r 4 -w 4"
 			done
-			for name in all tag order fail cast; do
+			for name in all tag order fail cast tx; do
 				echo "updateSubGroup -c $cluster -g $space$lang-$name -d true -s true -r 16"
 			done
 		done
@@ -232,6 +232,11 @@ client_now() { # AGAINST CLASS ARGS...
 	java_run "$@" 2>"$WORK/now.err" | against "$against"
 }
 
+transactions() { # AGAINST
+	local space
+	for space in '' shop; do client_now "$1" Transaction "$NAMESRV_ADDR" "$space" 20; done
+}
+
 # A Java client sends and consumes while brokerd is killed and started again behind its back.
 killed() {
 	client "$WORK/steady" java_run Plain "$NAMESRV_ADDR" steady steady 500
@@ -254,7 +259,7 @@ against_clients() { # AGAINST
 	else
 		dead_letters "$1"
 		mqadmin_commands "$1"
-		[ "$1" != brokerd ] || { resend "$1"; killed; }
+		[ "$1" != brokerd ] || { resend "$1"; transactions "$1"; killed; }
 	fi
 }
 
