@@ -141,6 +141,15 @@ static bool is_counted(struct request *rq, struct str group, struct str topic)
 	return s || !online;
 }
 
+/* A client may commit any number: the sum stays at its end instead of coming out at the other. */
+static void add_behind(int64_t *behind, int64_t max, int64_t done)
+{
+	int64_t left = max - done; /* neither is negative */
+
+	if (__builtin_add_overflow(*behind, left, behind))
+		*behind = left < 0 ? INT64_MIN : INT64_MAX;
+}
+
 /* A row for each read queue; *behind grows by what is left to consume. */
 static void put_rows(struct jw *w, struct request *rq, struct str group, const struct topic *t,
 	int64_t *behind)
@@ -159,7 +168,7 @@ static void put_rows(struct jw *w, struct request *rq, struct str group, const s
 		jw_kv_int(w, "consumerOffset", done);
 		jw_kv_int(w, "lastTimestamp", MAX(last, 0));
 		jw_end(w);
-		*behind += max - done;
+		add_behind(behind, max, done);
 	}
 }
 
