@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh [start|commands|import|send ...]: the figures the project promises, as a table in Markdown.
 # `send` measures Apache RocketMQ beside brokerd, turn by turn in one run: both flush
-# asynchronously, keep their index and statistics, and get the same load from the same program.
+# asynchronously, keep their index and statistics, and get the same load from the same program. Who
+# is not measured is stopped meanwhile, so that its threads cost the other nothing.
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -12,7 +13,10 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/tdmq-bench.XXXXXX")
 broker=
 cleanup() {
 	[ -z "$broker" ] || kill "$broker" 2>/dev/null || true
-	! declare -F apache_stop >/dev/null || apache_stop
+	if declare -F apache_stop >/dev/null; then
+		kill -CONT "${APACHE_PIDS[@]}" 2>/dev/null
+		apache_stop
+	fi
 	rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -123,8 +127,12 @@ bench_send() {
 		c=${shape%x*} d=${shape#*x}
 		: >"$dir/a" && : >"$dir/b" && : >"$dir/ratio"
 		for round in $(seq "$ROUNDS"); do
+			kill -STOP "$broker"
 			a=$(load "$APACHE_BROKER" "$c" "$d")
+			kill -CONT "$broker"
+			kill -STOP "${APACHE_PIDS[@]}"
 			b=$(load "$BROKERD" "$c" "$d")
+			kill -CONT "${APACHE_PIDS[@]}"
 			echo "$a" >>"$dir/a"
 			echo "$b" >>"$dir/b"
 			awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f\n", b / a }' >>"$dir/ratio"
