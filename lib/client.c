@@ -710,8 +710,14 @@ int client_oneway(
 
 	if (rc)
 		return rc;
-	while (p->state != CLOSED && p->out_off < p->out.n && clock_mono_us() < until_us)
+	/* A turn waits for something to come in as well: none when all is out. */
+	while (p->state != CLOSED && clock_mono_us() < until_us) {
+		if (p->state == OPEN)
+			peer_write(c, p);
+		if (p->out_off >= p->out.n)
+			break;
 		turn(c, until_us);
+	}
 	if (p->state == CLOSED)
 		return err_set(e, TQ_EUNREACHABLE, "cannot send to '%s'", addr);
 	if (p->out_off < p->out.n)

@@ -214,3 +214,10 @@ send() { # TOPIC BODY [FLAG...]: prints the id
 	run -2 --separate-stderr tdmqctl message decode-id nonsense
 	[ -z "$output" ]
 }
+
+@test "message send: --oneway waits for nothing" {
+	start=$(date +%s%N)
+	run -0 --separate-stderr tdmqctl message send orders --body x --count 20 --oneway -o name
+	[ "${#lines[@]}" = 20 ]
+	[ $((($(date +%s%N) - start) / 1000000)) -lt 3000 ]
+}
