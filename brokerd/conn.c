@@ -378,9 +378,17 @@ static void send_request(struct conn *c, struct command *rq, int flag)
 	buf_release(&out);
 }
 
+/* What others make us send is no reason to hold more and more for a client that does not read. */
+static bool is_behind(const struct conn *c)
+{
+	size_t limit = (size_t)server_broker(c->server)->cfg->output_limit;
+
+	return evbuffer_get_length(c->out) > limit * 2;
+}
+
 void conn_notify(struct conn *c, struct command *rq)
 {
-	if (!c->closed && !c->closing)
+	if (!c->closed && !c->closing && !is_behind(c))
 		send_request(c, rq, FLAG_ONEWAY);
 }
 
@@ -393,8 +401,8 @@ void conn_call(struct conn *c, struct command *rq, int timeout_ms, conn_done don
 {
 	struct conn_call *call;
 
-	if (c->closed || c->closing) {
-		done(arg, TQ_EUNREACHABLE, NULL);
+	if (c->closed || c->closing || is_behind(c)) {
+		done(arg, c->closed || c->closing ? TQ_EUNREACHABLE : TQ_EBUSY, NULL);
 		return;
 	}
 	send_request(c, rq, 0);

@@ -49,11 +49,15 @@ void conn_unref(struct conn *c);
 void conn_close(struct conn *c);
 const char *conn_peer(const struct conn *c, char *buf); /* "10.0.0.1:5000"; HOST_TEXT bytes */
 
-/* One-way request; opaque, flags, language and version are filled here. */
+/*
+ * One-way request; opaque, flags, language and version are filled here. Not sent to a client that
+ * has twice output-limit to read already.
+ */
 void conn_notify(struct conn *c, struct command *rq);
 /*
  * Request with an answer. done is called exactly once from the loop: rc 0 and the answer, which
- * is borrowed for the call; TQ_ETIMEDOUT; TQ_EUNREACHABLE when the connection ends first.
+ * is borrowed for the call; TQ_ETIMEDOUT; TQ_EUNREACHABLE when the connection ends first;
+ * TQ_EBUSY when it has twice output-limit to read already.
  */
 typedef void (*conn_done)(void *arg, int rc, const struct command *answer);
 void conn_call(struct conn *c, struct command *rq, int timeout_ms, conn_done done, void *arg);

@@ -415,7 +415,8 @@ static void settle(struct request *rq, int rc)
 	answer_drop(rq);
 }
 
-static void encode(struct request *rq, struct buf *out)
+/* False when it does not fit in a frame. */
+static bool encode(struct request *rq, struct buf *out)
 {
 	struct command *c = &rq->broker->dispatch->answer;
 	size_t body = rq->batch ? rq->batch->bytes : rq->body_part.n;
@@ -430,9 +431,18 @@ static void encode(struct request *rq, struct buf *out)
 	c->n_ext = rq->n_ext;
 	memcpy(c->ext, rq->ext, sizeof(*rq->ext) * (size_t)rq->n_ext);
 	c->body = STR_NONE;
+	buf_clear(out);
 	command_encode_head(out, c, body);
 	buf_add_str(out, rq->body_part);
-	BUG_ON(buf_err(out));
+	return !buf_err(out);
+}
+
+static void answer_too_large(struct request *rq)
+{
+	rq->n_ext = 0;
+	err_set(&rq->err, TQ_ETOOBIG, "the answer is too large");
+	rq->err.response = RESP_SYSTEM_ERROR;
+	settle(rq, rq->err.code);
 }
 
 static void send_answer(struct request *rq)
@@ -444,8 +454,10 @@ static void send_answer(struct request *rq)
 		answer_drop(rq);
 		return;
 	}
-	buf_clear(out);
-	encode(rq, out);
+	if (!encode(rq, out)) {
+		answer_too_large(rq);
+		BUG_ON(!encode(rq, out));
+	}
 	if (rq->after) {
 		hold_ack(b->hold, rq, buf_str(out));
 	} else {

@@ -553,6 +553,8 @@ static void relayed(void *arg, int rc, const struct command *answer)
 
 	if (rc == TQ_ETIMEDOUT)
 		err_set(&rq->err, rc, "the client did not answer within %d s", RELAY_MS / 1000);
+	else if (rc == TQ_EBUSY)
+		err_set(&rq->err, rc, "the client does not read what it is sent");
 	else if (rc)
 		err_set(&rq->err, TQ_EFAIL, "the client's connection ended before it answered");
 	if (rc) {

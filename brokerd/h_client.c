@@ -8,6 +8,7 @@
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"
+#include "brokerd/hold.h"
 #include "brokerd/registry.h"
 #include "brokerd/retry.h"
 #include "brokerd/stats.h"
@@ -292,8 +293,10 @@ static int send_back(struct request *rq, const void *fields)
 		.max_reconsume = rq->version >= V3_4_9 ? f->max_reconsume : -1,
 	};
 	struct retry_result got;
-	int rc = retry_send_back(b->catalog, b->store, &ask, &got, &rq->err);
+	int rc = hold_check_room(b->hold, &rq->err);
 
+	if (!rc)
+		rc = retry_send_back(b->catalog, b->store, &ask, &got, &rq->err);
 	if (rc || got.dropped)
 		return rc;
 	stats_add(b->stats, STAT_SEND_BACK, 1);

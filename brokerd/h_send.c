@@ -70,16 +70,6 @@ static const struct field send_v2_fields[] = { FIELD_TOPIC("b", struct send, top
 	FIELD_I32_OR("l", struct send, max_reconsume, -1),
 	FIELD_BOOL("m", struct send, batch, 0), FIELD_END };
 
-static int check_load(struct request *rq)
-{
-	int n = hold_acks(rq->broker->hold);
-
-	if (LIKELY(n < HOLD_ACKS_MAX))
-		return 0;
-	return err_set(
-		&rq->err, TQ_EBUSY, "[OVERLOAD]system busy, %d sends wait for the disk", n);
-}
-
 /* --- where to --- */
 
 /* %RETRY%G: to G's dead letters when it was tried often enough. */
@@ -495,7 +485,7 @@ static int send_message(struct request *rq, const void *fields)
 
 	reply_str(rq, "MSG_REGION", STR("DefaultRegion"));
 	reply_bool(rq, "TRACE_ON", true);
-	rc = check_load(rq);
+	rc = hold_check_room(rq->broker->hold, &rq->err);
 	if (!rc)
 		rc = pick_target(rq, f, &t);
 	if (!rc)

@@ -24,6 +24,8 @@
 
 #define PULLS_MAX 200000 /* beyond, a pull is answered instead of held */
 #define ACK_BYTES_MAX (1u << 30)
+#define ACK_LIMITS \
+	16 /* times output-limit: answers that may wait for the disk, of all clients */
 #define KEY_MAX (255 + sizeof(int))
 #define COMPACT_MIN 65536
 
@@ -230,6 +232,17 @@ int hold_count(const struct hold *h)
 }
 
 /* --- answers --- */
+
+int hold_check_room(const struct hold *h, struct err *e)
+{
+	size_t limit = (size_t)h->broker->cfg->output_limit * ACK_LIMITS;
+	int n = hold_acks(h);
+
+	if (LIKELY(n < HOLD_ACKS_MAX &&
+		    h->bytes.n - h->bytes_off <= MIN(limit, ACK_BYTES_MAX / 2)))
+		return 0;
+	return err_set(e, TQ_EBUSY, "[OVERLOAD]system busy, %d sends wait for the disk", n);
+}
 
 void hold_ack(struct hold *h, const struct request *rq, struct str frame)
 {

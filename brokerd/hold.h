@@ -42,6 +42,8 @@ void hold_drop_pulls(struct hold *h);
 
 /* --- answers --- */
 
+/* TQ_EBUSY when answers pile up behind a slow disk: asked before anything is appended. */
+int hold_check_room(const struct hold *h, struct err *e) MUST_USE;
 /* frame, the encoded answer to rq, leaves when the log is safe up to rq->after. */
 void hold_ack(struct hold *h, const struct request *rq, struct str frame);
 void hold_release_acks(struct hold *h);

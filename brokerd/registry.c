@@ -21,6 +21,8 @@
 /* What strangers may make us keep. */
 #define GROUPS_PER_CONN_MAX 4096
 #define SUBS_PER_GROUP_MAX 1024
+#define EXPRESSION_MAX 65536 /* bytes */
+#define TAGS_MAX 1024 /* of one expression: every message is compared with all of them */
 #define CLIENT_ID_MAX 1024
 #define SUBS_BYTES_MAX (128 << 20) /* of all groups */
 
@@ -92,12 +94,16 @@ static int parse_tags(struct subscription *s, struct arena *a, struct err *e)
 
 	for (size_t i = 0; i < s->text.n; i++)
 		most += s->text.p[i] == '|';
+	most = MIN(most, TAGS_MAX);
 	s->tags = arena_alloc(a, most * sizeof(*s->tags));
 	s->codes = arena_alloc(a, most * sizeof(*s->codes));
 	while (next_part(&rest, &part)) {
 		part = str_trim(part);
 		if (!part.n || has_tag(s, part))
 			continue;
+		if (s->n_tags == TAGS_MAX)
+			return err_set(
+				e, TQ_EFILTER, "an expression has at most %d tags", TAGS_MAX);
 		s->tags[s->n_tags] = part;
 		s->codes[s->n_tags++] = str_java_hash(part);
 	}
@@ -110,6 +116,9 @@ int subscription_parse(struct subscription *s, struct arena *a, struct str topic
 	struct str text, struct str type, int64_t version, struct err *e)
 {
 	*s = (struct subscription){ .version = version };
+	if (text.n > EXPRESSION_MAX)
+		return err_set(e, TQ_EFILTER, "an expression has at most %d bytes, not %zu",
+			EXPRESSION_MAX, text.n);
 	s->topic = (struct str){ arena_strn(a, topic.p, topic.n), topic.n };
 	s->text = (struct str){ arena_strn(a, text.p, text.n), text.n };
 	if (type.n && !str_is(type, "TAG")) {

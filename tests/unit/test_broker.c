@@ -572,6 +572,177 @@ Test(broker, survives_requests_with_flipped_bits_and_cut_ones, .timeout = 120)
 			mutate(h, HEADER_BINARY);
 	}
 	cr_assert_eq(send_one(c, STR("b"), 5000), RESP_SUCCESS);
+}
+
+/* --- what others make it do --- */
+
+static void put_frame(int fd, const struct command *cmd)
+{
+	struct buf out;
+
+	buf_init(&out, FRAME_MAX);
+	command_encode(&out, cmd);
+	cr_assert_not(buf_err(&out));
+	cr_assert_eq(send(fd, out.p, out.n, MSG_NOSIGNAL), (ssize_t)out.n);
+	buf_release(&out);
+}
+
+/* The next frame; *cmd is valid until the next call. False when none comes. */
+static bool get_frame(int fd, struct command *cmd)
+{
+	static char frame[1 << 16];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct err e = ERR_INIT;
+	size_t n = 0, total = 4;
+
+	while (n < total) {
+		ssize_t got = poll(&p, 1, 3000) == 1 ? recv(fd, frame + n, total - n, 0) : 0;
+
+		if (got <= 0)
+			return false;
+		n += (size_t)got;
+		if (n == 4)
+			frame_measure((struct str){ frame, n }, &total, &e);
+		cr_assert_leq(total, sizeof(frame));
+	}
+	cr_assert_eq(command_decode(frame, total, cmd, &e), 0, "%s", e.msg);
+	return true;
+}
+
+/* A consumer that is a member of g-1 and does only what the test does. */
+static int join(void)
+{
+	static struct command cmd;
+	int fd = dial();
+
+	command_init(&cmd, REQ_HEART_BEAT);
+	cmd.opaque = 77;
+	cmd.body = STR("{\"clientID\":\"me\",\"consumerDataSet\":[{\"groupName\":\"g-1\"}]}");
+	put_frame(fd, &cmd);
+	do
+		cr_assert(get_frame(fd, &cmd));
+	while (!(cmd.flag & FLAG_RESPONSE));
+	return fd;
+}
+
+static void ask_member(struct command *rq, int code, const char *msg_id)
+{
+	command_init(rq, code);
+	command_add(rq, "consumerGroup", STR("g-1"));
+	command_add(rq, "clientId", STR("me"));
+	if (msg_id)
+		command_add(rq, "msgId", str_of(msg_id));
+}
+
+/* The largest answer there is, with a header shorter than any of ours. */
+static void put_largest_answer(int fd, int32_t opaque)
+{
+	char head[64], *frame = mem_alloc(FRAME_MAX);
+	uint32_t n = (uint32_t)snprintf(
+		head, sizeof(head), "{\"code\":0,\"flag\":1,\"opaque\":%d}", opaque);
+
+	memcpy(frame, &(uint32_t){ __builtin_bswap32(FRAME_MAX - 4) }, 4);
+	memcpy(frame + 4, &(uint32_t){ __builtin_bswap32(n) }, 4);
+	memcpy(frame + 8, head, n);
+	cr_assert_eq(send(fd, frame, FRAME_MAX, MSG_NOSIGNAL), (ssize_t)FRAME_MAX);
+	mem_free(frame);
+}
+
+Test(broker, an_answer_too_large_for_a_frame_is_an_error)
+{
+	static struct command rq, asked;
+	struct client *c = client();
+	struct waiting w = { 0 };
+	struct err e = ERR_INIT;
+	int fd;
+
+	start(never_flush);
+	fd = join();
+	ask_member(&rq, REQ_GET_CONSUMER_RUNNING_INFO, NULL);
+	cr_assert_eq(client_submit(c, address(), &rq, 10000, answered, &w, &e), 0);
+	client_run(c, 100);
+	do
+		cr_assert(get_frame(fd, &asked));
+	while (asked.code != REQ_GET_CONSUMER_RUNNING_INFO);
+	put_largest_answer(fd, asked.opaque);
+	client_run(c, 5000);
+	cr_assert_eq(w.code, RESP_SYSTEM_ERROR);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	close(fd);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
+/* Offset id of the first message. */
+static const char *first_id(void)
+{
+	static char id[64];
+
+	snprintf(id, sizeof(id), "7F000001%08X%016X", sh->port, 0);
+	return id;
+}
+
+Test(broker, relays_no_more_than_the_client_reads)
+{
+	char *body = mem_alloc(64 << 10);
+	static struct command rq;
+	struct client *c = client();
+	struct waiting w = { 0 };
+	struct err e = ERR_INIT;
+	int fd;
+
+	start(small_output);
+	cr_assert_eq(send_one(c, (struct str){ body, 64 << 10 }, 5000), RESP_SUCCESS);
+	fd = join();
+	for (int i = 0; i < 1000 && w.code != RESP_SYSTEM_BUSY; i++) {
+		ask_member(&rq, REQ_CONSUME_MESSAGE_DIRECTLY, first_id());
+		cr_assert_eq(client_submit(c, address(), &rq, 20000, answered, &w, &e), 0);
+		client_run(c, 0);
+	}
+	cr_assert_eq(w.code, RESP_SYSTEM_BUSY, "got %d", w.code);
+	cr_assert_lt(resident_kib(), 16 << 10);
+	close(fd);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+	mem_free(body);
+}
+
+static void small_output_sync(struct config *cfg)
+{
+	small_output(cfg);
+	cfg->flush = STORE_FLUSH_SYNC;
+}
+
+Test(broker, sends_are_refused_while_the_disk_is_far_behind)
+{
+	static struct command rq;
+	struct client *c = client();
+	int fd, n = 0, done = 0, busy = 0;
+
+	start(small_output_sync);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	fd = dial();
+	sh->sync_hangs = true;
+	fill_send(&rq, "t-1", STR("b"));
+	for (; n < 100000; n++) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		put_frame(fd, &rq);
+		if (poll(&p, 1, 0) == 1) /* nothing is acknowledged: it is refused */
+			break;
+	}
+	cr_assert_lt(n, 100000, "answers pile up in memory");
+	sh->sync_hangs = false;
+	for (int i = 0; i <= n; i++) {
+		cr_assert(get_frame(fd, &rq), "answer %d of %d", i, n + 1);
+		done += rq.code == RESP_SUCCESS;
+		busy += rq.code == RESP_SYSTEM_BUSY;
+	}
+	cr_assert_gt(busy, 0);
+	cr_assert_eq(done + busy, n + 1);
+	cr_assert_eq(queue_end(c), done + 1, "what was refused is not stored");
+	cr_assert_eq(send_one(c, STR("c"), 5000), RESP_SUCCESS);
+	close(fd);
 	cr_assert_eq(stop(), 0);
 	client_free(c);
 }
