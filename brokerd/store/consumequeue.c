@@ -411,11 +411,12 @@ static bool read_units(struct cq *c, struct queue *q, int64_t off, int n)
 
 const char *cq_units(struct cq *c, struct queue *q, int64_t off, int n, int *got)
 {
-	int64_t fu = cq_file_units(c), end = MIN(q->max, (off / fu + 1) * fu);
+	int64_t fu = cq_file_units(c), end;
 
 	*got = 0;
-	if (off >= end || off < MAX(q->first, 0))
+	if (off >= q->max || off < MAX(q->first, 0)) /* whatever a client calls an offset */
 		return NULL;
+	end = MIN(q->max, (off / fu + 1) * fu);
 	if (q->tail && off >= q->tail_at) {
 		*got = (int)MIN(end - off, n);
 		return q->tail + (off - q->tail_at) * CQ_UNIT;
