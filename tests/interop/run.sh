@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Real clients against brokerd, and tdmqctl against real servers.
+# Real clients against brokerd, and tdmqctl against real servers and brokerd alike.
 #
 #	tests/interop/run.sh [brokerd] [store] [apache] [prove]
 #
-#	brokerd		Java, Go and Node clients and mqadmin against build/brokerd
+#	brokerd		Java, Go and Node clients, mqadmin and tdmqctl against build/brokerd
 #	store		what brokerd has stored is read and continued by Apache's broker, and the other way
 #	apache		tdmqctl against Apache's name server and broker
 #	prove		the same clients against Apache: do the tests themselves tell the truth?
@@ -128,7 +128,7 @@ make_resources() {
 			for name in work order fail; do
 				echo "updateTopic -c $cluster -t $space$lang-$name -r 4 -w 4"
 			done
-			for name in all tag order fail cast tx; do
+			for name in all tag sql order fail cast tx; do
 				echo "updateSubGroup -c $cluster -g $space$lang-$name -d true -s true -r 16"
 			done
 		done
@@ -259,7 +259,12 @@ against_clients() { # AGAINST
 	else
 		dead_letters "$1"
 		mqadmin_commands "$1"
-		[ "$1" != brokerd ] || { resend "$1"; transactions "$1"; killed; }
+		[ "$1" != brokerd ] || {
+			resend "$1"
+			transactions "$1"
+			tdmqctl_commands "$1" brokerd V4_9_8
+			killed
+		}
 	fi
 }
 
@@ -338,47 +343,66 @@ first_size() {
 	find "$1" -type f -printf '%s\n' -quit
 }
 
-# ---- tdmqctl against the real servers
+# ---- tdmqctl against both
 
 ctl() { # NAME REGEX ARGS...
-	local name=$1 regex=$2
-	shift 2
-	expect "apache: tdmqctl $name" "$regex" "$BIN/tdmqctl" -s "$NAMESRV_ADDR" "$@"
+	ctl_exit 0 "$@"
 }
 
-against_apache() {
-	local data=$INTEROP/../data/apache/shop/rocketmq-metadata-export.json id
+ctl_exit() { # STATUS NAME REGEX ARGS...
+	local status=$1 name=$2 regex=$3
+	shift 3
+	expect_exit "$status" "$AGAINST: tdmqctl $name" "$regex" "$BIN/tdmqctl" -s "$NAMESRV_ADDR" "$@"
+}
+
+# The same commands, with the same results, whoever serves. Topics and groups of the import are new to the server.
+tdmqctl_commands() { # AGAINST BROKER VERSION
+	local AGAINST=$1 shop=$INTEROP/../data/apache/shop/rocketmq-metadata-export.json
+	local odd=$INTEROP/../data/apache/odd/rocketmq-metadata-export.json id task
 	ctl 'lists the cluster' 'DefaultCluster' cluster list
-	ctl 'describes the cluster' 'broker-a' cluster describe
-	ctl 'lists the brokers' "broker-a.*$APACHE_BROKER" broker list
-	ctl 'reads the broker figures' 'V4_9|putTps|bootTimestamp' broker stats broker-a
-	ctl 'creates a topic' '' topic create ctl-orders -N shop --queues 4
-	ctl 'lists the topic in its namespace' '^ctl-orders$' topic list -N shop -o name
-	ctl 'describes the topic' '4' topic describe ctl-orders -N shop
-	ctl 'changes the topic' '' topic update ctl-orders -N shop --queues 6
-	ctl 'creates a group' '' group create ctl-svc -N shop --retry-max 3
-	ctl 'lists the group' '^ctl-svc$' group list -N shop -o name
-	java_run Fail "$NAMESRV_ADDR" shop:ctl-orders:ctl-svc:3 >"$WORK/fail.out" || not_ok 'apache: a client refuses' "$(cat "$WORK/fail.out")"
-	ctl 'sends' '' message send ctl-orders -N shop --body 'from tdmqctl' --key ctl-1 --tag tagged
-	ctl 'finds a message by key' 'ctl-1' message query ctl-orders -N shop --key ctl-1
-	id=$("$BIN/tdmqctl" -s "$NAMESRV_ADDR" message query ctl-orders -N shop --key ctl-1 -o name 2>/dev/null | head -1)
-	ctl 'shows a message by id' 'from tdmqctl' message get "$id" --topic ctl-orders -N shop
-	ctl 'finds messages of the last hour' 'refused-2' message query ctl-orders -N shop --since 1h
-	ctl 'counts the lag' '"lag": ?1[,}]' group lag ctl-svc -N shop -o json
-	ctl 'reads offsets' 'ctl-orders' offset get ctl-svc -N shop
-	ctl 'lists dead letters' 'ctl-svc.*3' dlq list -N shop
-	ctl 'queries dead letters' 'refused-1' dlq query ctl-svc -N shop
-	ctl 'resends dead letters' '' dlq resend ctl-svc -N shop --all --yes
-	ctl 'inspects a real export' 'logistics' migrate inspect "$data"
-	ctl 'plans an import' 'audit-log' migrate plan "$data"
-	ctl 'imports' '' migrate run "$data"
+	ctl 'describes the cluster' "$2" cluster describe
+	ctl 'lists the brokers' "$2.*127.0.0.1:" broker list
+	ctl 'reads the broker figures' "brokerVersionDesc +$3" broker stats "$2"
+	if [ "$1" = brokerd ]; then
+		ctl 'creates a namespace' 'created' namespace create ctl
+		ctl 'lists the namespace' '^ctl$' namespace list -o name
+	else
+		ctl_exit 11 'says that there are no namespace objects' 'no namespaces of its own' namespace create ctl
+	fi
+	ctl 'creates a topic' 'created' topic create ctl-orders -N ctl --queues 4
+	ctl 'lists the topic in its namespace' '^ctl-orders$' topic list -N ctl -o name
+	ctl 'describes the topic' '^queues: +4$' topic describe ctl-orders -N ctl
+	ctl 'changes the topic' '' topic update ctl-orders -N ctl --queues 6
+	ctl 'sees the change' '^queues: +6$' topic describe ctl-orders -N ctl
+	ctl 'creates a group' 'created' group create ctl-svc -N ctl --retry-max 3
+	ctl 'lists the group' '^ctl-svc$' group list -N ctl -o name
+	java_run Fail "$NAMESRV_ADDR" ctl:ctl-orders:ctl-svc:3 >"$WORK/fail.out" 2>&1 ||
+		not_ok "$1: a client refuses" "$(tail -1 "$WORK/fail.out")"
+	ctl 'sends' '' message send ctl-orders -N ctl --body 'from tdmqctl' --key ctl-1 --tag tagged
+	ctl 'finds a message by key' 'ctl-1' message query ctl-orders -N ctl --key ctl-1
+	id=$("$BIN/tdmqctl" -s "$NAMESRV_ADDR" message query ctl-orders -N ctl --key ctl-1 -o name 2>/dev/null | head -1)
+	ctl 'shows a message by id' 'from tdmqctl' message get "$id" --topic ctl-orders -N ctl
+	ctl 'finds messages of the last hour' 'refused-2' message query ctl-orders -N ctl --since 1h
+	ctl 'counts the lag' '"lag": ?1[,}]' group lag ctl-svc -N ctl -o json
+	ctl 'reads offsets' 'ctl-orders' offset get ctl-svc -N ctl
+	ctl 'lists dead letters' 'ctl-svc +3 ' dlq list -N ctl
+	ctl 'queries dead letters' 'refused-1' dlq query ctl-svc -N ctl
+	ctl 'resends dead letters' '3 letter' dlq resend ctl-svc -N ctl --all --yes
+	ctl 'inspects a real export' 'logistics' migrate inspect "$shop"
+	ctl 'plans an import' 'audit-log' migrate plan "$shop"
+	ctl 'imports' '18 topics.*11 groups created' migrate run "$shop"
 	ctl 'imported the topics' '^parcels$' topic list -N logistics -o name
 	ctl 'imported the groups' '^tracker$' group list -N logistics -o name
-	ctl 'finds all there on a second run' '[Ee]xists' migrate run "$data"
-	ctl 'deletes a topic' '' topic delete ctl-orders -N shop --yes
-	ctl 'deletes a group' '' group delete ctl-svc -N shop --yes
-	printf '%s\n' "# what tdmqctl imported is there" topicList '+ ^logistics%parcels$' '+ ^legacy_orders$' '- ^shop%ctl-orders$' |
-		mqadmin | against apache
+	ctl 'finds all there on a second run' 'ALREADY_EXISTS' migrate run "$shop"
+	task=$("$BIN/tdmqctl" -s "$NAMESRV_ADDR" migrate list -o name 2>/dev/null | tail -1)
+	ctl 'lists its tasks' 'rocketmq-metadata-export' migrate list
+	ctl 'shows a task' 'tracker' migrate status "$task"
+	ctl 'plans an export with names it cannot take' 'INVALID_NAME' migrate plan "$odd"
+	ctl 'deletes a topic' '' topic delete ctl-orders -N ctl --yes
+	ctl 'deletes a group' '' group delete ctl-svc -N ctl --yes
+	[ "$1" != brokerd ] || ctl 'deletes a namespace' '' namespace delete ctl --yes
+	printf '%s\n' '# what tdmqctl imported is there, what it deleted is not' topicList \
+		'+ ^logistics%parcels$' '+ ^legacy_orders$' '- ctl-orders' | mqadmin | against "$1"
 }
 
 # Apache's servers listen on every interface; where the kernel lets us, they and their clients run in a network of
@@ -418,7 +442,7 @@ for part; do
 		elif ! apache_start "$WORK/apache"; then
 			not_ok "$part: the servers start" "see $WORK/apache"
 		elif [ "$part" = apache ]; then
-			against_apache
+			tdmqctl_commands apache broker-a V4_9_7
 		else
 			FIRST_PAUSE_MS=9500 against_clients prove
 		fi

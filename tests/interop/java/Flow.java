@@ -12,6 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.rocketmq.client.QueryResult;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.MessageSelector;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
@@ -39,7 +40,7 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  *	Flow NAMESRV NAMESPACE			NAMESPACE may be ''
  *	Flow NAMESRV NAMESPACE redelivered KEY	only: the dead letter with that key comes again
  *
- * Topics (java-work, java-order, java-fail) and groups (java-all, -tag, -order, -fail, -cast) are there
+ * Topics (java-work, java-order, java-fail) and groups (java-all, -tag, -sql, -order, -fail, -cast) are there
  * already. Keys begin with a run number, so that what earlier runs left behind does not matter.
  */
 @SuppressWarnings("deprecation")
@@ -98,9 +99,10 @@ public class Flow {
 
 	private void day() throws Exception {
 		Inbox all = new Inbox(run), tags = new Inbox(run), fails = new Inbox(run), order = new Inbox(run);
-		Inbox cast1 = new Inbox(run), cast2 = new Inbox(run);
+		Inbox sql = new Inbox(run), cast1 = new Inbox(run), cast2 = new Inbox(run);
 		DefaultMQPushConsumer first = consumer("java-all", "java-work", "*", all);
 		consumer("java-tag", "java-work", "A || C", tags);
+		sql(sql);
 		failing(fails);
 		orderly(order);
 		casting(cast1);
@@ -117,6 +119,8 @@ public class Flow {
 		});
 		step("each message is consumed once, whole", () -> consumedOnce(all));
 		step("a tag filter passes its tags only", () -> tagged(tags));
+		step("a SQL92 filter passes what it says", () -> Inbox.once(sql.await(12, 15, i -> true),
+			numbers(3, 5, "sync", "async", "oneway", "batch")));
 		step("broadcast reaches both members", () -> broadcast(cast1, cast2));
 		step("orderly consumption keeps the order of each key", () -> inOrder(order));
 		step("delay levels 1 and 2 hold a message back for 1 s and 5 s", () -> delayed(all));
@@ -149,6 +153,16 @@ public class Flow {
 		});
 		c.start();
 		return c;
+	}
+
+	private void sql(Inbox in) throws Exception {
+		DefaultMQPushConsumer c = raw("java-sql");
+		c.subscribe("java-work", MessageSelector.bySql("number BETWEEN 3 AND 5 AND TAGS IN ('A', 'B', 'C')"));
+		c.registerMessageListener((MessageListenerConcurrently) (msgs, ctx) -> {
+			msgs.forEach(in::add);
+			return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+		});
+		c.start();
 	}
 
 	/* Refuses everything twice, but for the key that recovers, which it accepts the second time. */
@@ -189,6 +203,7 @@ public class Flow {
 	private Message message(String topic, String tag, String key) {
 		Message m = new Message(topic, tag, run + key, body(key));
 		m.putUserProperty("origin", key);
+		m.putUserProperty("number", "0" + key.replaceAll("[a-z]+", ""));
 		return m;
 	}
 
@@ -207,6 +222,14 @@ public class Flow {
 			for (int i = 0; i < Integer.parseInt(f[1]); i++)
 				s.add(run + f[0] + i);
 		}
+		return s;
+	}
+
+	private Set<String> numbers(int from, int to, String... kinds) {
+		Set<String> s = new TreeSet<>();
+		for (String k : kinds)
+			for (int i = from; i <= to; i++)
+				s.add(run + k + i);
 		return s;
 	}
 
