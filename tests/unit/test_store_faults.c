@@ -536,20 +536,11 @@ static void check_after(const struct store_opts *o)
 	kit_close(s);
 }
 
-/* False when call number `at` was never made. */
-static bool run_one(enum kind kind, int64_t at)
+static void use_disk(enum kind kind, int64_t at)
 {
-	static const struct vfs none;
-	struct vfs faulty = vfs_system;
-	char *dir = kit_dir();
-	struct store_opts o = kit_opts(dir);
-	bool tripped;
+	static struct vfs faulty;
 
-	(void)none;
-	memset(&ledger, 0, sizeof(ledger));
-	memset(&disk, 0, sizeof(disk));
-	disk.kind = kind;
-	disk.at = at;
+	faulty = vfs_system;
 	faulty.open = f_open;
 	faulty.pwritev = f_pwritev;
 	faulty.fdatasync = f_fdatasync;
@@ -562,12 +553,86 @@ static bool run_one(enum kind kind, int64_t at)
 	faulty.fsync_dir = f_fsync_dir;
 	faulty.mmap = f_mmap;
 	vfs_set(&faulty);
+	forget_disk();
+	memset(&disk, 0, sizeof(disk));
+	disk.kind = kind;
+	disk.at = at;
+}
+
+static void begin_day(enum kind kind, int64_t at)
+{
+	memset(&ledger, 0, sizeof(ledger));
+	use_disk(kind, at);
 	clock_test_off();
 	clock_test_set(clock_wall_ms());
+}
+
+/* False when call number `at` was never made. */
+static bool run_one(enum kind kind, int64_t at)
+{
+	char *dir = kit_dir();
+	struct store_opts o = kit_opts(dir);
+	bool tripped;
+
+	begin_day(kind, at);
 	day(&o);
 	tripped = disk.tripped;
 	if (kind == CUT || kind == FAIL_CUT)
 		cut_power(dir, at % 2);
+	check_after(&o);
+	forget_disk();
+	kit_remove_tree(dir);
+	mem_free(dir);
+	return tripped;
+}
+
+/* All that is there now is on the disk. */
+static void remember_tree(const char *path)
+{
+	DIR *h = opendir(path);
+	struct dirent *d;
+
+	while (h && (d = readdir(h))) {
+		char *sub = kit_path(path, d->d_name);
+		int fd = -1;
+
+		if (strcmp(d->d_name, ".") && strcmp(d->d_name, "..")) {
+			remember_tree(sub);
+			fd = open(sub, O_RDONLY);
+		}
+		if (fd >= 0) {
+			struct stat st;
+
+			if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+				remember(fd);
+			close(fd);
+		}
+		mem_free(sub);
+	}
+	if (h)
+		closedir(h);
+}
+
+/* The power goes at call `at` of the day, then at call `again` of the start after it. */
+static bool run_twice(int64_t at, int64_t again)
+{
+	char *dir = kit_dir();
+	struct store_opts o = kit_opts(dir);
+	struct store *s;
+	bool tripped;
+
+	begin_day(CUT, at);
+	day(&o);
+	cut_power(dir, again % 2);
+	use_disk(CUT, again);
+	remember_tree(dir);
+	s = open_or_not(&o);
+	tripped = disk.tripped;
+	disk.stopped = true;
+	if (s)
+		close_any(s);
+	cut_power(dir, again / 2 % 2);
+	disk.at = at * 1000 + again;
 	check_after(&o);
 	forget_disk();
 	kit_remove_tree(dir);
@@ -614,4 +679,17 @@ Test(store_faults, survives_a_full_disk_at_every_call)
 Test(store_faults, survives_a_short_write_at_every_call)
 {
 	sweep(SHORT);
+}
+
+Test(store_faults, survives_a_power_cut_at_every_call_of_a_recovery)
+{
+	static const int64_t days[] = { 40, 90, 120, 150, 175, 200, 240 };
+	int64_t again, calls = 0;
+	size_t i;
+
+	log_set_level(LOG_ERROR_ - 1);
+	for (i = 0; i < ARRAY_LEN(days); i++)
+		for (again = 1; run_twice(days[i], again); again++)
+			calls++;
+	cr_assert_gt(calls, 50, "only %lld calls", (long long)calls);
 }
