@@ -107,8 +107,10 @@ static void describe_exits(struct buf *b)
 		const char *text;
 	} exits[] = {
 		{ EXIT_DONE, "stopped as asked" },
-		{ EXIT_FAILED, "a file, a port or the disk failed" },
+		{ EXIT_FAILED,
+			"a file, a port or the disk failed; a bad value in the file or the environment" },
 		{ EXIT_USAGE, "wrong usage" },
+		{ EXIT_NOT_FOUND, "the configuration file is not there" },
 		{ EXIT_PRECONDITION, "a setting forbids to start, or the directory is in use" },
 		{ EXIT_BUG, "internal fault" },
 	};

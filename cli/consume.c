@@ -457,7 +457,8 @@ static int join_retry_topic(struct member_state *s)
 	if (rc != TQ_ENOTOPIC)
 		return rc;
 	rc = err_set(&cx->err, TQ_ENOGROUP, "no group '%s'", ctx_name(cx, s->c->group));
-	err_hint(&cx->err, "create it: tdmqctl group create %s", ctx_name(cx, s->c->group));
+	err_hint(&cx->err, "create it: tdmqctl group create %s --namespace %s",
+		ctx_name(cx, s->c->group), ctx_namespace_of(cx, s->c->group));
 	return rc;
 }
 
