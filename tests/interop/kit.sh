@@ -1,0 +1,122 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the parts of tests/interop share; sourced by run.sh. A part is a file parts/NAME.sh with a function part_NAME, run
+# in the order of their names; its first comment says what it proves. It may use all that stands here and in apache.sh.
+
+BROKERD_PID= # of brokerd_start
+
+say() { tee -a "$RESULTS"; }
+ok() { echo "ok $1" | say; }
+not_ok() { printf 'not ok %s\n# %s\n' "$1" "$2" | say; }
+# Standard input is TAP of a program: claim by claim the same, with who it was tried against, and no other talk.
+against() {
+	sed -nE "s/^(ok|not ok) /\\1 $1: /p; /^#/p" | say
+}
+skip() { echo "ok $1 # skip $2" | say; }
+
+# expect NAME REGEX COMMAND...: the command succeeds, and a line of its output matches.
+expect() {
+	expect_exit 0 "$@"
+}
+
+# expect_exit STATUS NAME REGEX COMMAND...: as expect, for a command that should end otherwise.
+expect_exit() {
+	local status=$1 name=$2 regex=$3 rc
+	shift 3
+	timeout 60 "$@" >"$WORK/out" 2>&1 </dev/null
+	rc=$?
+	if [ $rc -ne "$status" ]; then
+		not_ok "$name" "exit status $rc, not $status: $*"
+	elif ! grep -Eq -- "$regex" "$WORK/out"; then
+		not_ok "$name" "no line matches '$regex': $*"
+	else
+		ok "$name"
+		return 0
+	fi
+	sed 's/^/#   /' "$WORK/out" | head -20
+	return 1
+}
+
+# ---- what is needed
+
+fetch() {
+	JAVA_WHY=$(java_missing) || JAVA_WHY=
+	[ -n "$JAVA_WHY" ] || apache_fetch || JAVA_WHY="the jars cannot be fetched"
+	GO_WHY=
+	if ! command -v go >/dev/null; then
+		GO_WHY="no go (Debian: golang)"
+	else
+		(cd "$INTEROP/go" && go build -o "$INTEROP_BUILD/goflow" .) >&2 ||
+			GO_WHY="the modules cannot be fetched"
+	fi
+	NODE_WHY=
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+		NODE_WHY="no node and npm (Debian: nodejs npm)"
+	elif [ ! -e "$INTEROP_BUILD/node/.done" ] || [ "$INTEROP/node/package.json" -nt "$INTEROP_BUILD/node/.done" ]; then
+		mkdir -p "$INTEROP_BUILD/node"
+		cp "$INTEROP/node/package.json" "$INTEROP_BUILD/node/"
+		if (cd "$INTEROP_BUILD/node" && npm install --no-package-lock --no-audit --no-fund --silent) >&2; then
+			touch "$INTEROP_BUILD/node/.done"
+		else
+			NODE_WHY="the packages cannot be fetched"
+		fi
+	fi
+}
+
+# ---- brokerd
+
+# Ports are chosen here, because the oldest clients send to the broker's less 2, and because a second start
+# has to be where the clients look for it.
+brokerd_start() {
+	NAMESRV_PORT=${NAMESRV_PORT:-$(free_port)}
+	BROKER_PORT=${BROKER_PORT:-$(free_port)}
+	"$BIN/brokerd" --dev --data "$WORK/brokerd" --transaction-timeout 500ms --transaction-check-interval 1s --nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" \
+		>"$WORK/brokerd.out" 2>"$WORK/brokerd.log" &
+	BROKERD_PID=$!
+	wait_for 10 "ready line of brokerd" grep -sq '^brokerd ready: ' "$WORK/brokerd.out" || {
+		not_ok "brokerd: starts" "$(tail -3 "$WORK/brokerd.log" | tr '\n' ' ')"
+		return 1
+	}
+	export NAMESRV_ADDR=127.0.0.1:$NAMESRV_PORT
+}
+
+brokerd_stop() {
+	[ -n "$BROKERD_PID" ] || return 0
+	kill "$BROKERD_PID" 2>/dev/null
+	wait_for 5 "end of brokerd" pid_gone "$BROKERD_PID" || kill -9 "$BROKERD_PID" 2>/dev/null
+	wait "$BROKERD_PID" 2>/dev/null
+	BROKERD_RC=$?
+	BROKERD_PID=
+}
+
+# ---- tdmqctl
+
+ctl() { # NAME REGEX ARGS...
+	ctl_exit 0 "$@"
+}
+
+ctl_exit() { # STATUS NAME REGEX ARGS...
+	local status=$1 name=$2 regex=$3
+	shift 3
+	expect_exit "$status" "$AGAINST: tdmqctl $name" "$regex" "$BIN/tdmqctl" -s "$NAMESRV_ADDR" "$@"
+}
+
+# ---- Apache's pair
+
+# apache_pair PART: starts it, or says why not.
+apache_pair() {
+	if [ -n "$JAVA_WHY" ]; then
+		skip "$1" "$JAVA_WHY"
+	elif apache_start "$WORK/apache"; then
+		return 0
+	else
+		not_ok "$1: the servers start" "see $WORK/apache"
+	fi
+	return 1
+}
+
+apache_pair_end() {
+	apache_stop
+	rm -rf "$WORK/apache"
+}
