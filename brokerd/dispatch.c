@@ -16,6 +16,7 @@
 #include "brokerd/broker.h"
 #include "brokerd/conn_impl.h"
 #include "brokerd/hold.h"
+#include "brokerd/permit.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
 #include "log.h"
@@ -509,6 +510,7 @@ static void request_init(
 	rq->batch = NULL;
 	rq->after = 0;
 	rq->parked = NULL;
+	rq->who = (struct acl_who){ 0 };
 }
 
 struct request *request_park(struct request *rq)
@@ -518,6 +520,7 @@ struct request *request_park(struct request *rq)
 	BUG_ON(rq->parked || !rq->cmd);
 	*p = *rq;
 	p->cmd = NULL;
+	p->who = (struct acl_who){ 0 };
 	p->scratch = NULL;
 	p->n_ext = 0;
 	p->body = NULL;
@@ -554,7 +557,9 @@ static int run(struct request *rq, const struct lookup *l)
 
 	rq->handler = l->h;
 	memset(d->fields, 0, l->h->size);
-	rc = lookup_decode(l, rq->cmd, d->fields, &how);
+	(void)((rc = permit_identify(rq)) ||
+		(rc = lookup_decode(l, rq->cmd, d->fields, &how)) ||
+		(rc = permit_fields(rq, d->fields)));
 	return rc ? rc : l->h->fn(rq, d->fields);
 }
 

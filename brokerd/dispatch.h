@@ -38,6 +38,7 @@
 #ifndef TDMQ_DISPATCH_H
 #define TDMQ_DISPATCH_H
 
+#include "brokerd/acl.h"
 #include "brokerd/conn.h"
 #include "err.h"
 #include "mem.h"
@@ -105,13 +106,26 @@ struct field {
 
 /* --- handlers ----------------------------------------------------------------------------- */
 
-/* What a request asks for; who may do it is decided in one place, from this column. */
+/*
+ * What a request asks for; who may do it is decided in one place (permit.h), from this column and
+ * the FIELD_TOPIC and FIELD_GROUP fields that the request has. A handler author writes:
+ *
+ * - NEED_PUB, NEED_SUB, NEED_READ where all names are such fields: nothing else is to be done.
+ * - NEED_ROLE where names stand in the body or in a record: any role comes through, and the
+ *   handler asks for each name with request_permit_topic() or request_permit_group() before it
+ *   acts on it. The same for a name that is found later, as the topic of a record.
+ * - NEED_ADMIN for all that changes the cluster or concerns nobody but operators.
+ *
+ * NEED_READ without any name in the request is the administrator's as well.
+ */
 enum need {
 	NEED_UNSET,
-	NEED_NOTHING, /* answered to everyone: routes, heartbeats, notices */
-	NEED_PUB, /* writes to a topic */
-	NEED_SUB, /* reads a topic as a group */
-	NEED_READ, /* looks at the cluster */
+	NEED_NOTHING, /* answered to everyone: routes */
+	NEED_ROLE, /* any role; what else is needed the handler asks itself */
+	NEED_PUB, /* writes to a topic: produce */
+	NEED_SUB, /* reads a topic as a group: consume */
+	NEED_READ, /* looks at a topic or group: either */
+	NEED_BROKER, /* comes from another server: the administrator or an allowed address */
 	NEED_ADMIN, /* changes the cluster */
 };
 
@@ -145,6 +159,7 @@ struct request {
 	struct conn *conn; /* referenced while the request lives; may be closed meanwhile */
 	const struct command *cmd; /* borrowed from the frame; NULL once parked */
 	const struct handler *handler;
+	struct acl_who who; /* whose request it is; not of a parked one */
 	struct arena *arena; /* until the answer is encoded */
 	struct buf *scratch; /* empty at first, for whatever; NULL once parked */
 	struct err err;
@@ -167,6 +182,15 @@ struct request {
 	struct request *parked; /* set by request_park() */
 	struct arena own_arena; /* of a parked request */
 };
+
+/*
+ * For names that are no fields: 0, or TQ_EDENIED in rq->err with a text for the client. need is
+ * NEED_PUB, NEED_SUB or NEED_READ; names are canonical (body_name). Before the request is parked.
+ */
+int request_permit_topic(struct request *rq, enum need need, struct str topic) MUST_USE;
+int request_permit_group(struct request *rq, enum need need, struct str group) MUST_USE;
+/* The topic of the record at an offset of the log, which may be none: that is permitted. */
+int request_permit_record(struct request *rq, enum need need, int64_t phys_off) MUST_USE;
 
 /* Keys are string literals. Values are copied where they are not borrowed for long enough. */
 void reply_code(struct request *rq, int response); /* other than 0 */

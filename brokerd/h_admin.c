@@ -773,7 +773,7 @@ const struct handler h_admin[] = { { REQ_GET_BROKER_RUNTIME_INFO, NULL, 0, runti
 	{ REQ_DELETE_EXPIRED_COMMITLOG, NULL, 0, clean, NEED_ADMIN },
 	{ REQ_GET_ALL_DELAY_OFFSET, NULL, 0, delay_offsets, NEED_READ },
 	{ REQ_GET_CONSUMER_RUNNING_INFO, running_info_fields, sizeof(struct running_info),
-		running_info, NEED_READ },
+		running_info, NEED_ADMIN },
 	{ REQ_CONSUME_MESSAGE_DIRECTLY, consume_directly_fields,
 		sizeof(struct consume_directly), consume_directly, NEED_ADMIN },
 	{ REQ_INVOKE_BROKER_TO_RESET_OFFSET, reset_fields, sizeof(struct reset), reset_offsets,

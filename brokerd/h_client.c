@@ -4,7 +4,8 @@
  * messages that come back, and the lists of connections for administrators.
  *
  * A heartbeat is answered with 0 whatever is wrong with a part of it, as Apache does: the
- * clients would only send it again. What cannot be registered is logged.
+ * clients would only send it again. What cannot be registered is logged. What the role may not
+ * do is refused, and the rest registered all the same: one heartbeat is of all a process has.
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"
@@ -39,7 +40,7 @@ static void read_subs(struct request *rq, const cJSON *list, struct heartbeat_co
 	subs = arena_alloc(rq->arena, (size_t)(cJSON_GetArraySize(list) + 1) * sizeof(*subs));
 	cJSON_ArrayForEach (o, list) {
 		if (!read_sub(rq, o, &subs[c->n_subs], &e))
-			c->n_subs++;
+			c->n_subs += !request_permit_topic(rq, NEED_SUB, subs[c->n_subs].topic);
 		else
 			log_every(10, LOG_WARN_, "client",
 				"group '" STR_FMT "': subscription ignored: %s",
@@ -87,7 +88,7 @@ static void beat_consumer(struct request *rq, const struct heartbeat_from *from,
 	};
 	struct err e = ERR_INIT;
 
-	if (!may_join(c.group))
+	if (!may_join(c.group) || request_permit_group(rq, NEED_SUB, c.group))
 		return;
 	read_subs(rq, cJSON_GetObjectItemCaseSensitive(o, "subscriptionDataSet"), &c);
 	c.notify = meet_group(rq, c.group);
@@ -100,7 +101,9 @@ static void beat_producer(struct request *rq, const struct heartbeat_from *from,
 	struct str group = body_name(rq, json_text(o, "groupName", NULL));
 	struct err e = ERR_INIT;
 
-	if (may_join(group) && registry_producer(rq->broker->registry, from, group, &e))
+	if (!may_join(group) || request_permit_group(rq, NEED_PUB, group))
+		return;
+	if (registry_producer(rq->broker->registry, from, group, &e))
 		log_every(10, LOG_WARN_, "client", "producer not registered: %s", e.msg);
 }
 
@@ -126,7 +129,7 @@ static int heart_beat(struct request *rq, const void *fields UNUSED)
 	cJSON_ArrayForEach (o, cJSON_GetObjectItemCaseSensitive(doc, "producerDataSet"))
 		beat_producer(rq, &from, o);
 	cJSON_Delete(doc);
-	return 0;
+	return rq->err.code;
 }
 
 struct unregister {
@@ -241,10 +244,12 @@ static int lock_queues(struct request *rq, struct jw *locked)
 		return rc;
 	call.group = body_name(rq, json_text(doc, "consumerGroup", ""));
 	call.client_id = str_of(json_text(doc, "clientId", ""));
-	cJSON_ArrayForEach (o, cJSON_GetObjectItemCaseSensitive(doc, "mqSet"))
-		lock_one(&call, o);
+	rc = request_permit_group(rq, NEED_SUB, call.group);
+	if (!rc)
+		cJSON_ArrayForEach (o, cJSON_GetObjectItemCaseSensitive(doc, "mqSet"))
+			lock_one(&call, o);
 	cJSON_Delete(doc);
-	return 0;
+	return rc;
 }
 
 static int lock_batch(struct request *rq, const void *fields UNUSED)
@@ -295,6 +300,8 @@ static int send_back(struct request *rq, const void *fields)
 	struct retry_result got;
 	int rc = hold_check_room(b->hold, &rq->err);
 
+	if (!rc) /* not a way to read what another namespace has */
+		rc = request_permit_record(rq, NEED_SUB, f->offset);
 	if (!rc)
 		rc = retry_send_back(b->catalog, b->store, &ask, &got, &rq->err);
 	if (rc || got.dropped)
@@ -419,14 +426,14 @@ static int all_producers(struct request *rq, const void *fields UNUSED)
 	return 0;
 }
 
-const struct handler h_client[] = { { REQ_HEART_BEAT, NULL, 0, heart_beat, NEED_NOTHING },
+const struct handler h_client[] = { { REQ_HEART_BEAT, NULL, 0, heart_beat, NEED_ROLE },
 	{ REQ_UNREGISTER_CLIENT, unregister_fields, sizeof(struct unregister),
-		unregister_client, NEED_NOTHING },
+		unregister_client, NEED_ROLE },
 	{ REQ_GET_CONSUMER_LIST_BY_GROUP, consumer_group_fields, sizeof(struct consumer_group),
-		consumer_list, NEED_NOTHING },
-	{ REQ_CHECK_CLIENT_CONFIG, NULL, 0, check_config, NEED_NOTHING },
-	{ REQ_LOCK_BATCH_MQ, NULL, 0, lock_batch, NEED_NOTHING },
-	{ REQ_UNLOCK_BATCH_MQ, NULL, 0, unlock_batch, NEED_NOTHING },
+		consumer_list, NEED_SUB },
+	{ REQ_CHECK_CLIENT_CONFIG, NULL, 0, check_config, NEED_ROLE },
+	{ REQ_LOCK_BATCH_MQ, NULL, 0, lock_batch, NEED_ROLE },
+	{ REQ_UNLOCK_BATCH_MQ, NULL, 0, unlock_batch, NEED_ROLE },
 	{ REQ_CONSUMER_SEND_MSG_BACK, send_back_fields, sizeof(struct send_back), send_back,
 		NEED_SUB },
 	{ REQ_GET_CONSUMER_CONNECTION_LIST, consumer_group_fields,

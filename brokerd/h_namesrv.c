@@ -290,7 +290,7 @@ static int list_kv(struct request *rq, const void *fields)
 
 const struct handler h_namesrv[] = { { REQ_GET_ROUTEINFO_BY_TOPIC, route_fields,
 					     sizeof(struct route), get_route, NEED_NOTHING },
-	{ REQ_GET_BROKER_CLUSTER_INFO, NULL, 0, cluster_info, NEED_READ },
+	{ REQ_GET_BROKER_CLUSTER_INFO, NULL, 0, cluster_info, NEED_ROLE },
 	{ REQ_GET_ALL_TOPIC_LIST_FROM_NAMESERVER, NULL, 0, all_topic_names, NEED_READ },
 	{ REQ_GET_TOPICS_BY_CLUSTER, cluster_topics_fields, sizeof(struct cluster_topics),
 		topics_of_cluster, NEED_READ },

@@ -2,7 +2,8 @@
 /*
  * h_offset: what groups have consumed (14, 15), and what queues hold (29 to 32). No topic, group
  * or queue need exist: an unknown queue is one without messages. Apache's clients take any failure
- * of 14 for "nothing was ever committed", so there is none but 22.
+ * of 14 for "nothing was ever committed", so there is none but 22, and every role is told: one
+ * that lost its grant for an hour must not begin anew.
  */
 #include <unistd.h>
 
@@ -119,7 +120,7 @@ static int earliest_time(struct request *rq, const void *fields)
 }
 
 const struct handler h_offset[] = { { REQ_QUERY_CONSUMER_OFFSET, query_fields,
-					    sizeof(struct offset), query_offset, NEED_SUB },
+					    sizeof(struct offset), query_offset, NEED_ROLE },
 	{ REQ_UPDATE_CONSUMER_OFFSET, update_fields, sizeof(struct offset), update_offset,
 		NEED_SUB },
 	{ REQ_SEARCH_OFFSET_BY_TIMESTAMP, search_fields, sizeof(struct offset), search_offset,

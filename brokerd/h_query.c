@@ -29,7 +29,10 @@ static int view_message(struct request *rq, const void *fields)
 	const struct view *f = fields;
 	struct store_batch *b = arena_alloc(rq->arena, sizeof(*b));
 	struct store_slice s;
+	int rc = request_permit_record(rq, NEED_SUB, f->offset);
 
+	if (rc)
+		return rc;
 	if (f->offset < 0 || store_get(rq->broker->store, f->offset, &s, NULL))
 		return err_set(&rq->err, TQ_EFAIL, "can not find message by the offset, %lld",
 			(long long)f->offset);
@@ -77,6 +80,6 @@ static int query_message(struct request *rq, const void *fields)
 }
 
 const struct handler h_query[] = { { REQ_VIEW_MESSAGE_BY_ID, view_fields, sizeof(struct view),
-					   view_message, NEED_READ },
-	{ REQ_QUERY_MESSAGE, query_fields, sizeof(struct query), query_message, NEED_READ },
+					   view_message, NEED_ROLE },
+	{ REQ_QUERY_MESSAGE, query_fields, sizeof(struct query), query_message, NEED_SUB },
 	HANDLER_END };
