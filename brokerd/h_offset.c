@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_offset: what groups have consumed (14, 15), and what queues hold (29 to 32). No topic, group
+ * h_offset: what groups have consumed (14, 15, 308, 314), and what queues hold (29 to 32). No topic, group
  * or queue need exist: an unknown queue is one without messages. Apache's clients take any failure
  * of 14 for "nothing was ever committed", so there is none but 22, and every role is told: one
  * that lost its grant for an hour must not begin anew.
  */
 #include <unistd.h>
 
+#include "brokerd/body.h"
 #include "brokerd/broker.h"
-#include "brokerd/dispatch.h"
 #include "brokerd/offsets.h"
+#include "brokerd/registry.h"
 #include "brokerd/store/store.h"
 
 #define YOUNG_PERCENT 40 /* of the machine's memory: a queue whose begin is as near is young */
@@ -119,6 +120,121 @@ static int earliest_time(struct request *rq, const void *fields)
 	return 0;
 }
 
+/* ---- 308: how far a topic is consumed by everybody ---- */
+
+struct correction {
+	struct str topic, group, without;
+};
+
+static const struct field correction_fields[] = { FIELD_TOPIC("topic", struct correction, topic,
+							  REQUIRED),
+	FIELD_GROUP("compareGroup", struct correction, group, REQUIRED),
+	FIELD_STR("filterGroups", struct correction, without, 0), FIELD_END };
+
+static bool is_listed(struct request *rq, struct str list, struct str group)
+{
+	struct str one;
+
+	while (str_cut(&list, ',', &one)) {
+		const char *name = arena_strn(rq->arena, one.p, one.n);
+
+		if (str_eq(body_name(rq, name), group))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The least offset of any group; what the compared group is past of is nothing to correct.
+ * Apache forgets the offsets of the groups that are left out.
+ */
+static int correction(struct request *rq, const void *fields)
+{
+	const struct correction *f = fields;
+	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
+	struct offset_pair *pairs;
+	int64_t min, max, least, own;
+	struct buf b;
+	struct jw w = body_begin(&b);
+	size_t n = offsets_list(rq->broker->offsets, f->topic, STR_NONE, rq->arena, &pairs),
+	       kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_listed(rq, f->without, pairs[i].group))
+			pairs[kept++] = pairs[i];
+	jw_key(&w, "correctionOffsets");
+	jw_object(&w);
+	for (int q = 0; t && q < MAX(t->read_queues, t->write_queues); q++) {
+		store_queue_bounds(rq->broker->store, f->topic, q, &min, &max);
+		least = INT64_MAX;
+		for (size_t i = 0; i < kept; i++) {
+			own = offsets_get(rq->broker->offsets, pairs[i].group, f->topic, q);
+			if (own >= min && own >= 0)
+				least = MIN(least, own);
+		}
+		own = offsets_get(rq->broker->offsets, f->group, f->topic, q);
+		if (least == INT64_MAX)
+			continue;
+		jw_key_int(&w, q);
+		jw_int(&w, own >= 0 && least > own ? INT64_MAX : least);
+	}
+	jw_end(&w);
+	body_send(rq, &w);
+	return 0;
+}
+
+/* ---- 314 ---- */
+
+struct clone {
+	struct str from, to, topic;
+	bool offline;
+};
+
+static const struct field clone_fields[] = { FIELD_GROUP(
+						     "srcGroup", struct clone, from, REQUIRED),
+	FIELD_GROUP("destGroup", struct clone, to, REQUIRED),
+	FIELD_TOPIC("topic", struct clone, topic, 0),
+	FIELD_BOOL("offline", struct clone, offline, 0), FIELD_END };
+
+/* A group that is online and does not subscribe to the topic has nothing to give away. */
+static bool is_cloned(struct request *rq, const struct clone *f, struct str topic)
+{
+	bool online;
+
+	return catalog_topic(rq->broker->catalog, topic) &&
+	       (f->offline ||
+		       registry_subscription(rq->broker->registry, f->from, topic, &online) ||
+		       !online);
+}
+
+static int clone_offsets(struct request *rq, const void *fields)
+{
+	const struct clone *f = fields;
+	struct offset_pair *pairs;
+	size_t n = offsets_list(rq->broker->offsets, f->topic.n ? f->topic : STR_NONE, f->from,
+		rq->arena, &pairs);
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		/* Borrowed until the next change, so the queues are copied first. */
+		size_t bytes = pairs[i].n * sizeof(*pairs[i].queues);
+		struct offset_queue *queues = arena_alloc(rq->arena, bytes + 1);
+
+		memcpy(queues, pairs[i].queues, bytes);
+		pairs[i].queues = queues;
+		pairs[i].topic =
+			(struct str){ arena_strn(rq->arena, pairs[i].topic.p, pairs[i].topic.n),
+				pairs[i].topic.n };
+	}
+	for (size_t i = 0; i < n && !rc; i++) {
+		for (size_t k = 0; k < pairs[i].n && !rc && is_cloned(rq, f, pairs[i].topic);
+			k++)
+			rc = offsets_set(rq->broker->offsets, f->to, pairs[i].topic,
+				pairs[i].queues[k].queue, pairs[i].queues[k].off, &rq->err);
+	}
+	return rc;
+}
+
 const struct handler h_offset[] = { { REQ_QUERY_CONSUMER_OFFSET, query_fields,
 					    sizeof(struct offset), query_offset, NEED_ROLE },
 	{ REQ_UPDATE_CONSUMER_OFFSET, update_fields, sizeof(struct offset), update_offset,
@@ -129,4 +245,8 @@ const struct handler h_offset[] = { { REQ_QUERY_CONSUMER_OFFSET, query_fields,
 	{ REQ_GET_MIN_OFFSET, queue_fields, sizeof(struct offset), min_offset, NEED_READ },
 	{ REQ_GET_EARLIEST_MSG_STORETIME, queue_fields, sizeof(struct offset), earliest_time,
 		NEED_READ },
+	{ REQ_QUERY_CORRECTION_OFFSET, correction_fields, sizeof(struct correction), correction,
+		NEED_READ },
+	{ REQ_CLONE_GROUP_OFFSET, clone_fields, sizeof(struct clone), clone_offsets,
+		NEED_ADMIN },
 	HANDLER_END };

@@ -10,7 +10,8 @@
  *	< 0 msgId=* queueId=0 !remark				its reply
  *	? 40 consumerGroup=$T					a request of the broker's own
  *	! 0 body=...						its answer
- *	= id							$V is what follows "id": in the last body
+ *	= id							$V is the last reply's header field of that name,
+ *								or the number that follows "id": in its body
  *	b> ... / b< ...						the same on connection b
  *	~ 50							no frame for 50 ms; also b~
  *	raw \x00\x01 / closed					bytes; end of stream
@@ -52,7 +53,7 @@ struct play {
 	struct arena arena; /* of the case */
 	char topic[64], value[64];
 	int32_t opaque;
-	struct str body; /* of the last reply, until the next frame */
+	struct command *last; /* reply, until the next frame */
 	int cases, failed;
 	char *name; /* of the case, NULL before the first */
 	char why[2048]; /* it failed */
@@ -289,16 +290,20 @@ static void reply(struct play *p, struct peer *c, char *text)
 		fail(p, "code %d: " STR_FMT, cmd.code, STR_ARG(cmd.remark));
 	while (!p->why[0] && (word = strtok_r(rest, " ", &rest)))
 		expect(p, &cmd, word);
-	p->body = cmd.body;
+	p->last = &cmd;
 }
 
-/* $V: the digits behind "key": in the body of the last reply. */
+/* $V: a header field, or the digits behind "key": in the body. */
 static void remember(struct play *p, const char *key)
 {
+	struct str ext = p->last ? command_ext(p->last, key) : STR_NONE;
+	struct str body = p->last ? p->last->body : STR_NONE;
 	char *quoted = mem_fmt("\"%s\":", key), *at;
 
-	at = p->body.n ? memmem(p->body.p, p->body.n, quoted, strlen(quoted)) : NULL;
-	if (at)
+	at = body.n ? memmem(body.p, body.n, quoted, strlen(quoted)) : NULL;
+	if (ext.n)
+		snprintf(p->value, sizeof(p->value), STR_FMT, STR_ARG(ext));
+	else if (at)
 		snprintf(p->value, sizeof(p->value), "%lld",
 			strtoll(at + strlen(quoted), NULL, 10));
 	else
