@@ -8,6 +8,10 @@
  * A filter is a set of tag hashes, or SQL92 on the properties. Hits of hashes that are none are
  * sorted out by the client, which compares the tags themselves. A pull with SQL is woken by any
  * message, and then told to look again behind it when the filter refuses it.
+ *
+ * What a consumer far behind asks for is on the disk alone. Its pull is parked until a thread of the
+ * store has read it, so that nobody else waits for that; a disk that cannot give it is the error of
+ * this pull.
  */
 #include "brokerd/broker.h"
 #include "brokerd/catalog.h"
@@ -49,7 +53,11 @@ struct reading {
 	size_t n_codes;
 	struct str text; /* of a SQL filter; STR_NONE: tags */
 	struct sql *sql; /* of this run; read_store() ends it */
+	struct request *parked; /* of a pull that waits, and how often it waited for the disk */
+	int trips;
 };
+
+#define TRIPS_MAX 4 /* then memory is too short to hold what was read: it waits where it is */
 
 /* --- checks, in Apache's order --- */
 
@@ -207,13 +215,14 @@ static const int codes[] = {
 	[STORE_AT_END] = RESP_PULL_NOT_FOUND,
 	[STORE_BEYOND] = RESP_PULL_OFFSET_MOVED,
 	[STORE_HOLE] = RESP_PULL_NOT_FOUND,
+	[STORE_COLD] = RESP_PULL_RETRY_IMMEDIATELY,
 };
 
-static struct store_batch *read_store(struct request *rq, struct reading *rd, int *code)
+static struct store_query query_of(const struct request *rq, struct reading *rd)
 {
 	const struct config *cfg = rq->broker->cfg;
-	struct store_batch *got = arena_alloc(rq->arena, sizeof(*got));
-	struct store_query q = {
+
+	return (struct store_query){
 		.topic = rd->topic,
 		.queue = rd->queue,
 		.offset = rd->offset,
@@ -221,7 +230,14 @@ static struct store_batch *read_store(struct request *rq, struct reading *rd, in
 		.max_bytes = (size_t)cfg->pull_max_bytes,
 		.match = rd->all ? NULL : match_unit,
 		.match_arg = rd,
+		.no_wait = rd->trips < TRIPS_MAX,
 	};
+}
+
+static struct store_batch *read_store(struct request *rq, struct reading *rd, int *code)
+{
+	struct store_batch *got = arena_alloc(rq->arena, sizeof(*got));
+	struct store_query q = query_of(rq, rd);
 
 	store_read(rq->broker->store, &q, got);
 	sql_free(rd->sql);
@@ -264,19 +280,43 @@ static void answer(
 
 /* --- waiting --- */
 
+static void warmed(void *arg, int rc, const struct err *e);
+
+/* The next run of a parked pull, which answers it unless it needs the disk. */
 static void woken(struct request *rq, void *arg)
 {
 	struct reading *rd = arg;
 	struct store_batch *got;
-	int code;
+	struct store_query q;
+	int code, rc = 0;
 
 	if (rd->text.p && sql_parse(rd->text, &rd->sql, &rq->err)) {
 		request_finish(rq, rq->err.code);
 		return;
 	}
 	got = read_store(rq, rd, &code);
-	answer(rq, rd, got, code);
-	request_finish(rq, 0);
+	if (got->status == STORE_COLD) {
+		rd->trips++;
+		q = query_of(rq, rd);
+		rc = store_warm(rq->broker->store, &q, warmed, rd, &rq->err);
+		if (!rc)
+			return;
+	} else {
+		answer(rq, rd, got, code);
+	}
+	request_finish(rq, rc);
+}
+
+static void warmed(void *arg, int rc, const struct err *e)
+{
+	struct reading *rd = arg;
+
+	if (!rc) {
+		woken(rd->parked, rd);
+		return;
+	}
+	rd->parked->err = *e;
+	request_finish(rd->parked, rc);
 }
 
 static struct str keep(struct arena *a, struct str s)
@@ -284,29 +324,46 @@ static struct str keep(struct arena *a, struct str s)
 	return (struct str){ arena_strn(a, s.p, s.n), s.n };
 }
 
-static int wait_for_message(struct request *rq, const struct reading *rd, int64_t ms)
+/* Parks the pull; what it needs for its next run. */
+static struct reading *park(struct request *rq, const struct reading *rd)
 {
 	struct request *parked = request_park(rq);
 	struct reading *own = arena_alloc(parked->arena, sizeof(*own));
 	int32_t *own_codes = arena_alloc(parked->arena, rd->n_codes * sizeof(*own_codes));
-	struct hold_wait w = {
-		.topic = rd->topic,
-		.queue = rd->queue,
-		.queue_off = rd->offset,
-		.ms = MIN(ms, rq->broker->cfg->max_hold),
-		.match = match_arrival,
-		.wake = woken,
-		.arg = own,
-	};
 
 	*own = *rd;
+	own->parked = parked;
 	own->group = keep(parked->arena, rd->group);
 	own->topic = keep(parked->arena, rd->topic);
 	own->text = rd->text.p ? keep(parked->arena, rd->text) : STR_NONE;
 	own->codes = own_codes;
 	for (size_t i = 0; i < rd->n_codes; i++)
 		own_codes[i] = rd->codes[i];
-	hold_add(rq->broker->hold, parked, &w);
+	return own;
+}
+
+static int wait_for_message(struct request *rq, const struct reading *rd, int64_t ms)
+{
+	struct reading *own = park(rq, rd);
+	struct hold_wait w = {
+		.topic = own->topic,
+		.queue = own->queue,
+		.queue_off = own->offset,
+		.ms = MIN(ms, rq->broker->cfg->max_hold),
+		.match = match_arrival,
+		.wake = woken,
+		.arg = own,
+	};
+
+	hold_add(rq->broker->hold, own->parked, &w);
+	return 0;
+}
+
+static int wait_for_disk(struct request *rq, const struct reading *rd)
+{
+	struct reading *own = park(rq, rd);
+
+	woken(own->parked, own);
 	return 0;
 }
 
@@ -333,6 +390,8 @@ static int pull_message(struct request *rq, const void *fields)
 		}
 	}
 	got = read_store(rq, &rd, &code);
+	if (got->status == STORE_COLD)
+		return wait_for_disk(rq, &rd);
 	if (code == RESP_PULL_NOT_FOUND && f->sysflag & PULL_SUSPEND && f->hold_ms > 0 &&
 		!rq->oneway) {
 		store_batch_release(got);

@@ -22,6 +22,14 @@ static int sys_fstat(int fd, struct stat *st)
 	return fstat(fd, st);
 }
 
+static ssize_t sys_pread_nowait(int fd, void *p, size_t n, off_t off)
+{
+	struct iovec v = { p, n };
+	ssize_t got = preadv2(fd, &v, 1, off, RWF_NOWAIT);
+
+	return got < 0 && errno != EAGAIN ? pread(fd, p, n, off) : got;
+}
+
 static int sys_fsync_dir(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -40,12 +48,14 @@ const struct vfs vfs_system = {
 	.open = sys_open,
 	.close = close,
 	.pread = pread,
+	.pread_nowait = sys_pread_nowait,
 	.pwritev = pwritev,
 	.fdatasync = fdatasync,
 	.fallocate = fallocate,
 	.ftruncate = ftruncate,
 	.mmap = mmap,
 	.munmap = munmap,
+	.mincore = mincore,
 	.rename = rename,
 	.unlink = unlink,
 	.mkdir = mkdir,

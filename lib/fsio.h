@@ -18,12 +18,15 @@ struct vfs {
 	int (*open)(const char *path, int flags, mode_t mode);
 	int (*close)(int fd);
 	ssize_t (*pread)(int fd, void *p, size_t n, off_t off);
+	/* EAGAIN rather than wait for the disk; waits where the filesystem cannot tell. */
+	ssize_t (*pread_nowait)(int fd, void *p, size_t n, off_t off);
 	ssize_t (*pwritev)(int fd, const struct iovec *iov, int n, off_t off);
 	int (*fdatasync)(int fd);
 	int (*fallocate)(int fd, int mode, off_t off, off_t len);
 	int (*ftruncate)(int fd, off_t len);
 	void *(*mmap)(void *at, size_t n, int prot, int flags, int fd, off_t off);
 	int (*munmap)(void *at, size_t n);
+	int (*mincore)(void *at, size_t n, unsigned char *pages);
 	int (*rename)(const char *from, const char *to);
 	int (*unlink)(const char *path);
 	int (*mkdir)(const char *path, mode_t mode);

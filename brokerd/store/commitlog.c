@@ -18,6 +18,7 @@
 #include "log.h"
 #include "mem.h"
 #include "rd.h"
+#include "brokerd/store/guard.h"
 
 #define TURN_WRITE (256 << 10)
 #define TURN_KEEP (16 << 10)
@@ -414,12 +415,13 @@ uint32_t record_peek(const struct segment *g, int64_t off, int64_t limit)
 	int64_t room = MIN(limit, g->base + g->data) - off;
 	uint32_t size, magic;
 
-	if (off < g->base || room < RECORD_MIN)
+	if (off < g->base || room < RECORD_MIN || !segment_touch(g, off, RECORD_MIN))
 		return 0;
 	size = get_be32(p);
 	magic = get_be32(p + 4);
 	if ((magic != MESSAGE_MAGIC && magic != MESSAGE_MAGIC_V2) || size < RECORD_MIN ||
-		size > room || size > RECORD_MAX || (int64_t)get_be64(p + 28) != off)
+		size > room || size > RECORD_MAX || (int64_t)get_be64(p + 28) != off ||
+		!segment_touch(g, off + RECORD_MIN, size - RECORD_MIN))
 		return 0;
 	return size;
 }
@@ -448,12 +450,29 @@ enum record_kind record_at(
 	uint32_t size = record_peek(g, off, limit);
 	struct rd r;
 
+	if (!size && room >= 8 && !segment_touch(g, off, 8))
+		return RECORD_BAD;
 	if (!size)
 		return record_other(p, room);
 	r = rd_init((struct str){ p, size });
 	if (message_decode(&r, m, NULL) || r.off != size || (crc && !message_crc_ok(m)))
 		return RECORD_BAD;
 	return RECORD_GOOD;
+}
+
+/* Where a magic number may begin in [p, end), pages that cannot be read left out; NULL. */
+static const char *next_magic(const char *p, const char *end)
+{
+	while (p < end) {
+		size_t n =
+			(size_t)MIN(GUARD_PAGE - (int64_t)((uintptr_t)p % GUARD_PAGE), end - p);
+		const char *hit = guard_touch(p, n) ? memchr(p, MESSAGE_MAGIC >> 24, n) : NULL;
+
+		if (hit)
+			return hit;
+		p += n;
+	}
+	return NULL;
 }
 
 int64_t record_resync(const struct segment *g, int64_t off, int64_t limit)
@@ -463,7 +482,7 @@ int64_t record_resync(const struct segment *g, int64_t off, int64_t limit)
 
 	while (off < end - 8) {
 		const char *p = g->map + (off + 4 - g->base);
-		const char *hit = memchr(p, MESSAGE_MAGIC >> 24, (size_t)(end - off - 8));
+		const char *hit = next_magic(p, p + (end - off - 8));
 
 		if (!hit)
 			break;

@@ -430,6 +430,30 @@ const char *cq_units(struct cq *c, struct queue *q, int64_t off, int n, int *got
 	return c->read;
 }
 
+bool cq_resident(struct cq *c, struct queue *q, int64_t off)
+{
+	int64_t fu = cq_file_units(c), n;
+	int fd;
+
+	if (off >= q->max || off < MAX(q->first, 0) || (q->tail && off >= q->tail_at))
+		return true;
+	fd = open_file(c, q, off / fu, false);
+	if (fd < 0)
+		return true;
+	n = MIN(MIN(q->max, (off / fu + 1) * fu) - off, CQ_READ_UNITS) * CQ_UNIT;
+	return vfs()->pread_nowait(fd, c->read, (size_t)n, off % fu * CQ_UNIT) == n;
+}
+
+char *cq_path(const struct cq *c, const struct queue *q, int64_t off, int64_t *at)
+{
+	int64_t fu = cq_file_units(c);
+	char path[PATH_BYTES];
+
+	*at = off % fu * CQ_UNIT;
+	file_path(c, q, off / fu, path);
+	return mem_str(path);
+}
+
 bool cq_one(struct cq *c, struct queue *q, int64_t off, struct cq_unit *out)
 {
 	int got;

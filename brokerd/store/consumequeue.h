@@ -114,6 +114,10 @@ void cq_trim_memory(struct cq *c, int max); /* on a timer: frees tails that noth
  * a file. NULL: there are none to be had (hole, lost file).
  */
 const char *cq_units(struct cq *c, struct queue *q, int64_t off, int n, int *got);
+/* Whether cq_units() from off on would find them in memory. */
+bool cq_resident(struct cq *c, struct queue *q, int64_t off);
+/* The file that holds the unit at off, and its place there. The caller's. */
+char *cq_path(const struct cq *c, const struct queue *q, int64_t off, int64_t *at);
 struct cq_unit cq_unit_at(const char *p);
 bool cq_one(struct cq *c, struct queue *q, int64_t off, struct cq_unit *out);
 static inline int64_t cq_file_units(const struct cq *c)

@@ -52,6 +52,14 @@ struct store {
 	int64_t crc_below; /* records not written or verified by this process */
 	int64_t damaged; /* of them, found bad by readers */
 
+	struct worker *readers; /* owned; NULL before the first cold read */
+	struct cold *colds; /* owned: under way */
+	int n_cold;
+	int64_t unreadable; /* of them, failed by the disk */
+	struct warm_window { /* a part of the log found in memory lately */
+		int64_t base, from, to, until_ms;
+	} window;
+
 	struct synced synced; /* as last written */
 	struct times times;
 	struct checkpoint_job *job; /* owned while it runs */
@@ -68,6 +76,11 @@ void store_set_read_only(struct store *s, const char *reason);
 /* What a directory below consumequeue/ may be called. */
 bool store_topic_is_safe(struct str topic);
 void store_index_soon(struct store *s);
+
+/* cold.c: whether [off, off + n) of g can be read without waiting for the disk. */
+bool cold_is_near(struct store *s, const struct segment *g, int64_t off, int64_t n);
+/* Ends the readers and answers for what they had. */
+void cold_stop(struct store *s);
 
 /* recovery.c: finds the end of the log and makes the queues agree with it. */
 int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_recovery *found,

@@ -19,6 +19,7 @@ static const char *const status_names[] = {
 	[STORE_AT_END] = "OFFSET_OVERFLOW_ONE",
 	[STORE_BEYOND] = "OFFSET_OVERFLOW_BADLY",
 	[STORE_HOLE] = "OFFSET_FOUND_NULL",
+	[STORE_COLD] = "COLD",
 };
 
 const char *store_read_status_name(enum store_read_status st)
@@ -55,6 +56,7 @@ struct reading {
 	struct segment *g; /* of the last record, borrowed */
 	int64_t skip_below; /* units that point below lead nowhere */
 	bool removed;
+	bool no_wait, cold; /* the record is on the disk only: it was not looked at */
 };
 
 /* The record of a unit; STR_NONE: it is gone. */
@@ -66,6 +68,10 @@ static struct str follow(struct store *s, struct reading *rd, const struct cq_un
 		goto out;
 	if (!rd->g || u->phys < rd->g->base || u->phys >= rd->g->base + rd->g->size)
 		rd->g = commitlog_find(&s->log, u->phys);
+	if (rd->g && rd->no_wait && !cold_is_near(s, rd->g, u->phys, u->size)) {
+		rd->cold = true;
+		return STR_NONE;
+	}
 	if (rd->g) {
 		rec = record_of(s, rd->g, u->phys);
 	} else {
@@ -108,10 +114,11 @@ static bool wanted(struct store *s, const struct store_query *q, struct reading 
 	return rec->n && (!q->match || q->match(q->match_arg, u->tags, *rec));
 }
 
+/* A read that met something cold gives back nothing. */
 static void scan(struct store *s, const struct store_query *q, const char *units, int n,
 	struct store_batch *out)
 {
-	struct reading rd = { NULL, 0, false };
+	struct reading rd = { .no_wait = q->no_wait };
 	int i, max = MIN(q->max, STORE_BATCH_MAX);
 
 	for (i = 0; i < n && out->n < max; i++) {
@@ -120,13 +127,22 @@ static void scan(struct store *s, const struct store_query *q, const char *units
 
 		if (out->n && out->bytes + u.size > q->max_bytes && u.size != CQ_FILLER)
 			break;
-		if (!wanted(s, q, &rd, &u, &rec))
+		if (!wanted(s, q, &rd, &u, &rec)) {
+			if (rd.cold)
+				break;
 			continue;
+		}
 		out->slices[out->n++] = (struct store_slice){ rec, segment_ref(rd.g) };
 		out->bytes += rec.n;
 	}
 	out->next_off = q->offset + i;
 	out->status = out->n ? STORE_FOUND : rd.removed ? STORE_REMOVED : STORE_NO_MATCH;
+	if (rd.cold) { /* all of it together, rather than a piece now */
+		store_batch_release(out);
+		out->bytes = 0;
+		out->next_off = q->offset;
+		out->status = STORE_COLD;
+	}
 }
 
 void store_read(struct store *s, const struct store_query *q, struct store_batch *out)
@@ -152,6 +168,8 @@ void store_read(struct store *s, const struct store_query *q, struct store_batch
 	} else if (q->offset > cq->max) {
 		out->status = STORE_BEYOND;
 		out->next_off = cq->max;
+	} else if (q->no_wait && !cq_resident(&s->cq, cq, q->offset)) {
+		out->status = STORE_COLD;
 	} else if (!(units = cq_units(&s->cq, cq, q->offset, CQ_READ_UNITS, &n))) {
 		int64_t fu = cq_file_units(&s->cq);
 

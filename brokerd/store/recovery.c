@@ -357,6 +357,8 @@ static int64_t torn_bytes(const struct store *s, int64_t end)
 	const struct segment *g = commitlog_find(&s->log, end);
 	int64_t n = g ? MIN(g->base + g->data - end, TORN_LOOK) : 0;
 
+	if (n > 0 && !segment_touch(g, end, n))
+		return n;
 	while (n > 0 && !g->map[end - g->base + n - 1])
 		n--;
 	return n;

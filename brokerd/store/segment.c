@@ -17,9 +17,11 @@
 
 #include "fsio.h"
 #include "mem.h"
+#include "brokerd/store/guard.h"
 
 #define RESERVE_STEP (16 << 20)
 #define ZERO_STEP (1 << 20)
+#define RESIDENT_STEP (256 << 10)
 
 static struct segment *segment_alloc(const char *path, int64_t base, int64_t size, int fd)
 {
@@ -182,6 +184,50 @@ int segment_zero_from(struct segment *g, int64_t from, struct err *e)
 			e, fsio_err_code(errno), "cannot clear the end of '%s'", g->path);
 	g->reserved = MIN(g->reserved, from);
 	return 0;
+}
+
+/* The part of [off, off + n) that the file has, down to a whole page; its length. */
+static int64_t pages_of(const struct segment *g, int64_t off, int64_t n, const char **p)
+{
+	int64_t at = MAX(off - g->base, 0), end = MIN(off + n - g->base, g->size);
+
+	at -= at % GUARD_PAGE;
+	*p = g->map + at;
+	return MAX(end - at, 0);
+}
+
+bool segment_touch(const struct segment *g, int64_t off, int64_t n)
+{
+	const char *p;
+
+	n = pages_of(g, off, n, &p);
+	return guard_touch(p, (size_t)n);
+}
+
+bool segment_resident(const struct segment *g, int64_t off, int64_t n)
+{
+	unsigned char pages[RESIDENT_STEP / GUARD_PAGE];
+	const char *p;
+
+	for (n = pages_of(g, off, n, &p); n > 0; n -= RESIDENT_STEP, p += RESIDENT_STEP) {
+		size_t len = (size_t)MIN(n, RESIDENT_STEP);
+
+		if (vfs()->mincore((void *)(uintptr_t)p, len, pages))
+			return true;
+		for (size_t i = 0; i * GUARD_PAGE < len; i++)
+			if (!(pages[i] & 1))
+				return false;
+	}
+	return true;
+}
+
+void segment_will_need(const struct segment *g, int64_t off, int64_t n)
+{
+	const char *p;
+
+	n = pages_of(g, off, n, &p);
+	if (n)
+		(void)madvise((void *)(uintptr_t)p, (size_t)n, MADV_WILLNEED);
 }
 
 struct segment *segment_ref(struct segment *g)

@@ -37,6 +37,13 @@ int segment_reserve(struct segment *g, int64_t upto, struct err *e) MUST_USE;
 /* Makes [from, size) read as zero and gives its blocks back. Nobody may read there meanwhile. */
 int segment_zero_from(struct segment *g, int64_t from, struct err *e) MUST_USE;
 
+/* Whether [off, off + n) of the log can be read, see guard.h. Waits for the disk. Any thread. */
+bool segment_touch(const struct segment *g, int64_t off, int64_t n);
+/* Whether all of it is in memory, so that nobody waits for the disk. Where nobody can tell, it is. */
+bool segment_resident(const struct segment *g, int64_t off, int64_t n);
+/* The kernel may begin to read it. */
+void segment_will_need(const struct segment *g, int64_t off, int64_t n);
+
 struct segment *segment_ref(struct segment *g);
 void segment_unref(struct segment *g); /* NULL is fine */
 

@@ -286,6 +286,7 @@ int store_sync(struct store *s, struct err *e)
 {
 	int rc;
 
+	cold_stop(s);
 	flush_stop(&s->flush);
 	take_flush_result(s);
 	if (s->read_only)
@@ -301,6 +302,7 @@ int store_close(struct store *s, struct err *e)
 
 	if (!s)
 		return 0;
+	cold_stop(s);
 	flush_stop(&s->flush);
 	s->index.stop = true;
 	work_stop(&s->work);
@@ -620,6 +622,9 @@ void store_stats(struct store *s, struct store_stats *out)
 	out->read_only = s->read_only;
 	out->disk_full = s->disk_full;
 	memcpy(out->reason, s->reason, sizeof(out->reason));
+	out->damaged = s->damaged;
+	out->unreadable = s->unreadable;
+	out->cold = s->n_cold;
 }
 
 void store_keep(struct store *s, int64_t phys_off)

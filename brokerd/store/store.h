@@ -118,6 +118,7 @@ enum store_read_status {
 	STORE_AT_END, /* 19 */
 	STORE_BEYOND, /* 21 */
 	STORE_HOLE, /* 19 */
+	STORE_COLD, /* it must come from the disk first: see store_warm() */
 };
 const char *store_read_status_name(enum store_read_status st); /* "FOUND", Apache's names */
 
@@ -146,9 +147,20 @@ struct store_query {
 	/* May be NULL. On the unit alone (record STR_NONE), then on the whole record. */
 	bool (*match)(void *arg, int64_t tags_code, struct str record);
 	void *match_arg;
+	bool no_wait; /* STORE_COLD rather than wait for the disk */
 };
 void store_read(struct store *s, const struct store_query *q, struct store_batch *out);
 void store_batch_release(struct store_batch *b); /* unrefs the slices that are still there */
+
+/*
+ * Fetches what q needs from the disk, on a thread of its own, then calls done on the loop, where the
+ * read is worth another try; rc is TQ_EIO when the disk cannot give it, TQ_EUNAVAILABLE at the end
+ * of the store. TQ_EBUSY, and no call: too many wait. What q borrows is not needed afterwards.
+ * With inline_io done is called inside.
+ */
+typedef void (*store_warmed)(void *arg, int rc, const struct err *e);
+int store_warm(struct store *s, const struct store_query *q, store_warmed done, void *arg,
+	struct err *e) MUST_USE;
 
 /* Bounds of a queue; 0, 0 for one that is not there. */
 void store_queue_bounds(
@@ -177,6 +189,8 @@ struct store_stats {
 	int64_t disk_total, disk_free;
 	bool read_only, disk_full;
 	char reason[200]; /* of read_only */
+	int64_t damaged, unreadable; /* records that readers met, reads the disk failed */
+	int cold; /* reads that wait for the disk now */
 };
 void store_stats(struct store *s, struct store_stats *out);
 /*

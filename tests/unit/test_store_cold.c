@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store: reads of what is on the disk alone, and of what the disk does not give. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "log.h"
+#include "thread.h"
+#include "store_kit.h"
+
+#define LOG0 "commitlog/00000000000000000000"
+#define MESSAGES 40
+
+static char *dir;
+static struct store_opts opts;
+static bool cold; /* nothing is in memory, says the kernel */
+
+static int odd_mincore(void *at, size_t n, unsigned char *pages)
+{
+	int r = vfs_system.mincore(at, n, pages);
+
+	if (cold)
+		memset(pages, 0, (n + 4095) / 4096);
+	return r;
+}
+
+static ssize_t odd_pread_nowait(int fd, void *p, size_t n, off_t off)
+{
+	errno = EAGAIN;
+	return cold ? -1 : vfs_system.pread_nowait(fd, p, n, off);
+}
+
+static void set_up(void)
+{
+	static struct vfs odd;
+
+	dir = kit_dir();
+	opts = kit_opts(dir);
+	opts.commitlog_file_bytes = 16 << 10;
+	log_set_level(LOG_ERROR_ - 1);
+	odd = vfs_system;
+	odd.mincore = odd_mincore;
+	odd.pread_nowait = odd_pread_nowait;
+	vfs_set(&odd);
+}
+
+static void tear_down(void)
+{
+	vfs_set(NULL);
+	kit_remove_tree(dir);
+	mem_free(dir);
+}
+
+TestSuite(store_cold, .init = set_up, .fini = tear_down);
+
+static struct store *filled(void)
+{
+	struct store *s = kit_open(&opts, NULL);
+
+	kit_send_big(s, "t", 0, MESSAGES);
+	kit_close(s);
+	return kit_open(
+		&opts, NULL); /* what this process wrote itself is taken to be in memory */
+}
+
+static struct store_query query(int64_t off)
+{
+	return (struct store_query){ .topic = STR("t"),
+		.offset = off,
+		.max = 32,
+		.max_bytes = 64 << 10,
+		.no_wait = true };
+}
+
+static struct {
+	int calls, rc;
+	struct err err;
+} warm;
+
+static void warmed(void *arg, int rc, const struct err *e)
+{
+	cr_expect_eq(arg, &warm);
+	warm.calls++;
+	warm.rc = rc;
+	warm.err = *e;
+	cold = false;
+}
+
+static void warm_up(struct store *s, const struct store_query *q)
+{
+	struct err e = ERR_INIT;
+
+	memset(&warm, 0, sizeof(warm));
+	cr_assert_eq(store_warm(s, q, warmed, &warm, &e), 0, "%s", e.msg);
+}
+
+Test(store_cold, a_read_that_would_wait_says_so_and_finds_all_when_warm)
+{
+	struct store_query q = query(3);
+	struct store *s = filled();
+	struct store_batch b;
+
+	cold = true;
+	store_read(s, &q, &b);
+	cr_assert_eq(b.status, STORE_COLD);
+	cr_expect_eq(b.n, 0);
+	cr_expect_eq(b.next_off, 3);
+	warm_up(s, &q);
+	cr_expect_eq(warm.calls, 1);
+	cr_expect_eq(warm.rc, 0);
+	store_read(s, &q, &b);
+	cr_assert_eq(b.status, STORE_FOUND);
+	cr_expect_eq(b.n, 16 - 3, "up to the end of the queue file");
+	store_batch_release(&b);
+	kit_close(s);
+}
+
+Test(store_cold, who_can_wait_is_not_told_to_come_again)
+{
+	struct store *s = filled();
+
+	cold = true;
+	kit_expect_big(s, "t", 0, 0, MESSAGES);
+	kit_close(s);
+}
+
+Test(store_cold, what_was_just_written_is_never_cold)
+{
+	struct store_query q = query(MESSAGES / 2);
+	struct store *s = filled();
+	struct store_batch b;
+
+	kit_send_big(s, "t", MESSAGES, 2);
+	cold = true;
+	store_read(s, &q, &b);
+	cr_expect_eq(b.status, STORE_FOUND);
+	store_batch_release(&b);
+	kit_close(s);
+}
+
+/* D4: the map is longer than the file, which is a SIGBUS for whoever touches it. */
+Test(store_cold, a_file_cut_short_fails_the_reads_of_what_is_gone_and_nothing_else)
+{
+	struct store_query q = query(0);
+	struct store *s = filled();
+	char *path = kit_path(dir, LOG0);
+	struct store_stats st;
+	struct store_slice slice;
+	struct store_batch b;
+	struct err e = ERR_INIT;
+
+	cr_assert_eq(truncate(path, 4096), 0);
+	store_read(s, &q, &b);
+	cr_assert_eq(b.status, STORE_COLD, "%s", store_read_status_name(b.status));
+	warm_up(s, &q);
+	cr_expect_eq(warm.rc, TQ_EIO);
+	cr_expect_not_null(strstr(warm.err.msg, LOG0), "%s", warm.err.msg);
+	cr_expect_eq(store_get(s, 8192, &slice, &e), TQ_ENOTFOUND);
+	q.no_wait = false;
+	store_read(s, &q, &b);
+	cr_expect_eq(b.status, STORE_FOUND, "the first page is there");
+	store_batch_release(&b);
+	q = query(MESSAGES / 2 - 2);
+	store_read(s, &q, &b);
+	cr_expect_eq(b.status, STORE_FOUND, "later files are whole");
+	store_batch_release(&b);
+	store_stats(s, &st);
+	cr_expect_eq(st.unreadable, 1);
+	cr_expect_not(st.read_only);
+	kit_send_big(s, "t", MESSAGES, 2);
+	kit_close(s);
+	mem_free(path);
+}
+
+static struct mailbox *mail;
+
+static void mail_post(void *loop, void (*fn)(void *arg), void *arg)
+{
+	(void)loop;
+	post(mail, fn, arg);
+}
+
+Test(store_cold, reading_threads_answer_on_the_loop_and_before_the_end)
+{
+	int64_t deadline = clock_mono_ms() + 10000;
+	struct store_query q = query(0);
+	struct err e = ERR_INIT;
+	struct store *s;
+	int i;
+
+	cr_assert_eq(mailbox_new(&mail, &e), 0);
+	opts.inline_io = false;
+	opts.post = mail_post;
+	s = filled();
+	warm_up(s, &q);
+	while (!warm.calls && clock_mono_ms() < deadline)
+		if (!mailbox_run(mail))
+			usleep(1000);
+	cr_assert_eq(warm.calls, 1);
+	cr_expect_eq(warm.rc, 0);
+	for (i = 0; i < 1000; i++)
+		cr_assert_eq(store_warm(s, &q, warmed, &warm, &e), 0, "%s", e.msg);
+	cr_expect_eq(store_warm(s, &q, warmed, &warm, &e), TQ_EBUSY, "there is a bound");
+	kit_close(s);
+	cr_expect_eq(warm.calls, 1001);
+	cr_expect_eq(warm.rc, TQ_EUNAVAILABLE);
+	mailbox_run(mail); /* letters that outlive the store */
+	mailbox_free(mail);
+}
