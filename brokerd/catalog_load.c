@@ -97,7 +97,7 @@ static int load_topic(void *arg, struct meta *m, struct err *e UNUSED)
 	struct topic t = {
 		.name = col_text(m, 0, &l->mem),
 		.remark = col_text(m, 1, &l->mem),
-		.type = topic_type_from_wire(col_text(m, 2, &l->mem), TOPIC_NORMAL),
+		.type = topic_type_from_wire(col_text(m, 2, &l->mem), TOPIC_MIXED),
 		.read_queues = (int)meta_col_int(m, 3),
 		.write_queues = (int)meta_col_int(m, 4),
 		.perm = (int)meta_col_int(m, 5),

@@ -205,6 +205,7 @@ struct topic catalog_plain_topic(const char *name, int queues, int perm)
 	struct topic t = topic_defaults();
 
 	t.name = name;
+	t.type = TOPIC_MIXED;
 	t.read_queues = t.write_queues = queues;
 	t.perm = perm;
 	return t;

@@ -43,6 +43,7 @@ static const struct {
 	{ "commitlog-file-size", "64Mi" },
 	{ "auto-create-topics", "on" },
 	{ "auto-create-groups", "on" },
+	{ "enforce-topic-types", "off" },
 	{ "max-namespaces", "0" },
 	{ "max-topics", "0" },
 	{ "max-groups", "0" },

@@ -25,6 +25,7 @@
 #include "brokerd/catalog.h"
 #include "brokerd/dispatch.h"
 #include "brokerd/hold.h"
+#include "brokerd/msgtype.h"
 #include "brokerd/retry.h"
 #include "brokerd/schedule.h"
 #include "brokerd/stats.h"
@@ -112,14 +113,14 @@ static int target_topic(
 }
 
 struct target {
+	const struct topic *t; /* borrowed */
 	struct str topic;
-	int queue;
+	int queue; /* < 0: pick_queue() */
 	bool dead; /* a dead letter: not delayed */
 };
 
 static int pick_target(struct request *rq, const struct send *f, struct target *out)
 {
-	const struct topic *t;
 	int rc;
 
 	if (names_is_not_sendable(f->topic))
@@ -127,18 +128,16 @@ static int pick_target(struct request *rq, const struct send *f, struct target *
 			"Sending message to topic[" STR_FMT "] is forbidden.",
 			STR_ARG(f->topic));
 	if (names_is_retry(f->topic))
-		rc = target_retry(rq, f, &t, &out->topic);
+		rc = target_retry(rq, f, &out->t, &out->topic);
 	else
-		rc = target_topic(rq, f, &t, &out->topic);
+		rc = target_topic(rq, f, &out->t, &out->topic);
 	if (rc)
 		return rc;
 	out->dead = out->topic.p != f->topic.p;
 	out->queue = out->dead ? 0 : f->queue;
-	if (out->queue >= MAX(t->read_queues, t->write_queues))
+	if (out->queue >= MAX(out->t->read_queues, out->t->write_queues))
 		return err_set(&rq->err, TQ_EINVAL, "request queueId[%d] is illegal, %s",
-			out->queue, t->name);
-	if (out->queue < 0)
-		out->queue = t->write_queues > 1 ? (int)(random() % t->write_queues) : 0;
+			out->queue, out->t->name);
 	return 0;
 }
 
@@ -147,6 +146,7 @@ static int pick_target(struct request *rq, const struct send *f, struct target *
 struct seen {
 	struct str tags;
 	struct str start_deliver; /* ms since 1970, when the client wants it delivered */
+	struct str sharding_key;
 	bool delayed, transaction, rebuild;
 };
 
@@ -175,6 +175,10 @@ static void look(struct str text, struct seen *seen)
 		case 8:
 			if (str_is(p.name, PROP_TRAN_MSG))
 				seen->transaction = str_is(p.value, "true");
+			break;
+		case sizeof(PROP_SHARDING_KEY) - 1:
+			if (str_is(p.name, PROP_SHARDING_KEY))
+				seen->sharding_key = p.value;
 			break;
 		case sizeof(PROP_START_DELIVER) - 1:
 			if (str_is(p.name, PROP_START_DELIVER))
@@ -227,6 +231,40 @@ static int check_sizes(struct request *rq, struct str body, struct str propertie
 			"msg properties length limit %dB, here %zuB",
 			MESSAGE_MAX_PROPERTIES, properties.n);
 	return 0;
+}
+
+/* The message's type, by what look() has seen; properties are where its level stands. */
+static int type_of(const struct seen *seen, struct str properties)
+{
+	struct msgtype_marks m = {
+		.transaction = seen->transaction,
+		.delayed = seen->start_deliver.n ||
+			   (seen->delayed && schedule_level(properties) > 0),
+		.keyed = seen->sharding_key.n > 0,
+	};
+
+	return msgtype_of(&m);
+}
+
+static int check_type(struct request *rq, const struct target *t, int type)
+{
+	if (LIKELY(t->t->type == TOPIC_MIXED) || !rq->broker->cfg->enforce_topic_types)
+		return 0;
+	return msgtype_check(t->t, type, t->queue >= 0, &rq->err);
+}
+
+/* The sender leaves the queue to us: equal sharding keys go to one, what has none anywhere. */
+static void pick_queue(struct target *t, const struct seen *seen)
+{
+	int n = MAX(t->t->write_queues, 1);
+
+	if (t->queue >= 0)
+		return;
+	if (seen->sharding_key.n)
+		t->queue = (int)((uint32_t)(str_java_hash(seen->sharding_key) & INT32_MAX) %
+				 (uint32_t)n);
+	else
+		t->queue = (int)arc4random_uniform((uint32_t)n);
 }
 
 /* What cannot be kept is refused: never delivered otherwise than promised. */
@@ -319,7 +357,7 @@ static int park(struct request *rq, const struct seen *seen, struct store_put *p
 	return timed_redirect(m, props, &rq->err);
 }
 
-static int send_one(struct request *rq, const struct send *f, const struct target *t)
+static int send_one(struct request *rq, const struct send *f, struct target *t)
 {
 	char id[MESSAGE_ID_MAX];
 	struct store_put put = { 0 };
@@ -334,8 +372,11 @@ static int send_one(struct request *rq, const struct send *f, const struct targe
 	rc = check_kind(rq, f, &seen);
 	if (!rc)
 		rc = check_sizes(rq, rq->cmd->body, f->properties);
+	if (!rc)
+		rc = check_type(rq, t, type_of(&seen, f->properties));
 	if (rc)
 		return rc;
+	pick_queue(t, &seen);
 	fill(&m, rq, f, t);
 	store_properties(rq, f->properties, &seen, t->dead, &start);
 	m.properties = (struct str){ rq->scratch->p + start, rq->scratch->n - start };
@@ -391,7 +432,7 @@ static int batch_read(struct request *rq, struct batch *b)
 	return 0;
 }
 
-static int batch_item(struct request *rq, const struct send *f, const struct target *t,
+static int batch_item(struct request *rq, const struct send *f, struct target *t,
 	struct batch *b, size_t i, struct rd *r)
 {
 	struct message *m = &b->messages[i];
@@ -407,8 +448,11 @@ static int batch_item(struct request *rq, const struct send *f, const struct tar
 		return err_set(
 			&rq->err, TQ_EMSGILLEGAL, "messages of a batch cannot be delayed");
 	rc = check_kind(rq, f, &seen);
+	if (!rc)
+		rc = check_type(rq, t, type_of(&seen, it.properties));
 	if (rc)
 		return rc;
+	pick_queue(t, &seen); /* the first says where they all go */
 	fill(m, rq, f, t);
 	m->flag = it.flag;
 	m->body = it.body;
@@ -451,7 +495,7 @@ static void batch_answer(struct request *rq, const struct batch *b, const struct
 	count(rq, t->topic, (int64_t)b->n, bytes);
 }
 
-static int send_batch(struct request *rq, const struct send *f, const struct target *t)
+static int send_batch(struct request *rq, const struct send *f, struct target *t)
 {
 	struct rd r = rd_init(rq->cmd->body);
 	struct batch b = { 0 };

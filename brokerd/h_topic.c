@@ -51,7 +51,7 @@ static const struct field put_topic_fields[] = { FIELD_TOPIC("topic", struct put
 	FIELD_STR("attributes", struct put_topic, attributes, 0),
 	FIELD_STR("remark", struct put_topic, remark, 0), FIELD_END };
 
-/* "+message.type=FIFO": the type; "-message.type": no type of its own. */
+/* "+message.type=FIFO": the type; "-message.type": it takes all. */
 static int type_from(struct arena *a, struct str attributes, int type)
 {
 	struct str item, key;
@@ -60,10 +60,9 @@ static int type_from(struct arena *a, struct str attributes, int type)
 		item = str_trim(item);
 		str_cut(&item, '=', &key);
 		if (str_is(key, "-message.type"))
-			type = TOPIC_NORMAL;
+			type = TOPIC_MIXED;
 		else if (str_is(key, "+message.type") && item.p)
-			type = topic_type_from_wire(
-				arena_strn(a, item.p, item.n), TOPIC_NORMAL);
+			type = topic_type_from_wire(arena_strn(a, item.p, item.n), type);
 	}
 	return type;
 }
@@ -83,7 +82,7 @@ static int put_topic(struct request *rq, const void *fields)
 	t.sysflag = f->sysflag;
 	t.order = f->order;
 	t.multi_tag = str_is(f->filter_type, "MULTI_TAG");
-	t.type = type_from(rq->arena, f->attributes, t.type);
+	t.type = type_from(rq->arena, f->attributes, old ? t.type : TOPIC_MIXED);
 	if (f->remark.p)
 		t.remark = arena_strn(rq->arena, f->remark.p, f->remark.n);
 	return refused(rq, later_started(l, catalog_put_topic(c, &t, CATALOG_PUT, later_done, l,

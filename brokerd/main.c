@@ -107,9 +107,9 @@ static void describe_exits(struct buf *b)
 		const char *text;
 	} exits[] = {
 		{ EXIT_DONE, "stopped as asked" },
-		{ EXIT_FAILED,
-			"a file, a port or the disk failed; a bad value in the file or the environment" },
-		{ EXIT_USAGE, "wrong usage" },
+		{ EXIT_FAILED, "a file, a port or the disk failed" },
+		{ EXIT_USAGE,
+			"wrong usage: a flag, or a value in the file or the environment" },
 		{ EXIT_NOT_FOUND, "the configuration file is not there" },
 		{ EXIT_PRECONDITION, "a setting forbids to start, or the directory is in use" },
 		{ EXIT_BUG, "internal fault" },
@@ -185,6 +185,14 @@ static void say_ready(struct run *r)
 
 /* --- settings --- */
 
+/* A bad value is wrong usage, whether it stands in the file, the environment or a flag. */
+static int is_usage(struct err *e)
+{
+	if (e->code == TQ_EINVAL || e->code == TQ_EFORMAT)
+		e->code = TQ_EUSAGE;
+	return e->code;
+}
+
 static int settings_load(struct settings *s, int argc, char **argv, struct err *e)
 {
 	int rc;
@@ -198,8 +206,10 @@ static int settings_load(struct settings *s, int argc, char **argv, struct err *
 	rc = conf_load(&s->conf, s->args.config, &s->sets[1], e);
 	if (!rc)
 		rc = config_settle(&s->conf, &s->cfg, e);
-	if (rc || s->args.dump || s->cfg.data[0])
-		return rc;
+	if (rc)
+		return is_usage(e);
+	if (s->args.dump || s->cfg.data[0])
+		return 0;
 	err_set(e, TQ_EUSAGE, "no data directory");
 	return err_hint(e, "--data DIR says where messages and metadata are kept");
 }

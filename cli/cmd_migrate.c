@@ -25,7 +25,7 @@ struct plan_args {
 	int on_conflict;
 	const char *queues, *name;
 	struct strv select, map;
-	bool offline, exit_code, failed;
+	bool offline, exit_code, failed, relaxed;
 };
 
 struct task_args {
@@ -120,7 +120,8 @@ static int plan_options(struct ctx *cx, const struct plan_args *a, struct plan_o
 {
 	int rc;
 
-	*o = (struct plan_opts){ .on_conflict = (enum on_conflict)a->on_conflict };
+	*o = (struct plan_opts){ .on_conflict = (enum on_conflict)a->on_conflict,
+		.relaxed = a->relaxed };
 	o->select = a->select.n ? (const char *const *)a->select.v : NULL;
 	rc = parse_queues(a->queues, &o->queues, &cx->err);
 	return rc ? rc : parse_target(cx, a, &o->map);
@@ -392,6 +393,8 @@ static int migrate_status(struct ctx *cx, const void *args)
 			"scale", "queues per broker: as they are, spread, or n"), \
 		OPT_ENUM(0, "on-conflict", struct plan_args, on_conflict, on_conflict_names, \
 			ON_CONFLICT_FAIL, "what exists with other settings"), \
+		OPT_BOOL(0, "relaxed-types", struct plan_args, relaxed, \
+			"let every topic take messages of all types"), \
 		OPT_BOOL(0, "failed", struct plan_args, failed, \
 			"show only what is refused, in conflict or failed")
 

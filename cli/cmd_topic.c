@@ -29,7 +29,7 @@ struct list_args {
 
 static const struct opt list_opts[] = {
 	OPT_ENUM(0, "type", struct list_args, type, topic_type_names, -1,
-		"what a topic is made for"),
+		"what messages a topic takes"),
 	OPT_BOOL(
 		0, "system", struct list_args, system, "also what servers keep for themselves"),
 	OPT_BOOL(0, "retry", struct list_args, retry, "also retry and dead letter topics"),
@@ -239,7 +239,7 @@ struct topic_args {
 
 static const struct opt create_opts[] = {
 	OPT_ENUM(0, "type", struct topic_args, type, topic_type_names, TOPIC_NORMAL,
-		"what a topic is made for"),
+		"what messages it takes"),
 	QUEUES(TOPIC_QUEUES),
 	PERM,
 	REMARK,
@@ -266,7 +266,7 @@ static int check_target(struct ctx *cx, const struct topic_args *a)
 
 	if (rc || cl->brokerd)
 		return rc;
-	if (a->type != TOPIC_NORMAL) {
+	if (a->type != TOPIC_NORMAL && a->type != TOPIC_MIXED) {
 		err_set(&cx->err, TQ_EUNSUPPORTED, "this server has no topics of type '%s'",
 			topic_type_names[a->type]);
 		err_hint(&cx->err,

@@ -6,6 +6,8 @@
  */
 #include "producer.h"
 
+#include <stdlib.h>
+
 #include "clock.h"
 #include "names.h"
 #include "props.h"
@@ -62,6 +64,7 @@ int producer_new(struct ctx *cx, const char *topic, struct producer **out)
 		return err_set(&cx->err, TQ_EDENIED,
 			"topic '%s' has no queue that may be written to", ctx_name(cx, topic));
 	}
+	p->turn = arc4random_uniform((uint32_t)p->n); /* not each first message to one queue */
 	*out = p;
 	return 0;
 }

@@ -165,7 +165,7 @@ int admin_topic_delete(struct admin *a, const char *name, struct err *e) MUST_US
 /*
  * The same as requests, for callers that overlap many of them by client_submit(). Type and note
  * travel in ext `attributes` ("+message.type=FIFO", as 5.x has it) and ext `remark`; both
- * are left out when they say nothing, so Apache 4.9 sees what it knows. Texts are borrowed from t,
+ * are left out when they say nothing; Apache 4.9 passes over them. Texts are borrowed from t,
  * numbers are put into mem. For groups the body is group_to_json() in mem.
  */
 void admin_topic_request(struct command *rq, const struct topic *t, struct arena *mem);

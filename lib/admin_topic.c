@@ -254,7 +254,7 @@ void admin_topic_request(struct command *rq, const struct topic *t, struct arena
 	command_add(rq, "topicFilterType", str_of(t->multi_tag ? "MULTI_TAG" : "SINGLE_TAG"));
 	command_add(rq, "topicSysFlag", text_of_number(mem, t->sysflag));
 	command_add(rq, "order", text_of_bool(t->order));
-	if (t->type != TOPIC_NORMAL)
+	if (t->type != TOPIC_MIXED)
 		command_add(rq, "attributes",
 			str_of(arena_fmt(mem, "+message.type=%s", topic_type_wire(t->type))));
 	if (t->remark && *t->remark)

@@ -16,6 +16,7 @@ const char *const topic_type_names[] = {
 	[TOPIC_FIFO] = "fifo",
 	[TOPIC_DELAY] = "delay",
 	[TOPIC_TRANSACTION] = "transaction",
+	[TOPIC_MIXED] = "mixed",
 	[TOPIC_TYPES] = NULL,
 };
 
@@ -24,6 +25,7 @@ static const char *const wire_types[] = {
 	[TOPIC_FIFO] = "FIFO",
 	[TOPIC_DELAY] = "DELAY",
 	[TOPIC_TRANSACTION] = "TRANSACTION",
+	[TOPIC_MIXED] = "MIXED",
 	[TOPIC_TYPES] = NULL,
 };
 
@@ -166,7 +168,7 @@ int topic_from_json(struct topic *t, const cJSON *o, struct err *e)
 	t->name = json_text(o, "topicName", NULL);
 	t->order = json_bool(o, "order", false);
 	t->multi_tag = str_is(str_of(json_text(o, "topicFilterType", "")), "MULTI_TAG");
-	t->type = topic_type_from_wire(message_type(attributes), TOPIC_NORMAL);
+	t->type = topic_type_from_wire(message_type(attributes), TOPIC_MIXED);
 	t->remark = json_text(attributes, "remark", NULL);
 	t->created_ms = json_int(attributes, "created", 0);
 	if ((rc = read_int(o, "readQueueNums", 0, QUEUES_READ_MAX, &t->read_queues, e)) ||
@@ -245,7 +247,7 @@ void topic_to_json(struct jw *w, const struct topic *t)
 {
 	jw_object(w);
 	write_attributes(w, t->created_ms,
-		t->type == TOPIC_NORMAL ? NULL : topic_type_wire(t->type), t->remark);
+		t->type == TOPIC_MIXED ? NULL : topic_type_wire(t->type), t->remark);
 	jw_kv_bool(w, "order", t->order);
 	jw_kv_int(w, "perm", t->perm);
 	jw_kv_int(w, "readQueueNums", t->read_queues);

@@ -11,8 +11,16 @@
 #include "json.h"
 #include "str.h"
 
-enum topic_type { TOPIC_NORMAL, TOPIC_FIFO, TOPIC_DELAY, TOPIC_TRANSACTION, TOPIC_TYPES };
-extern const char *const topic_type_names[]; /* normal fifo delay transaction NULL */
+/* What messages a topic takes. Mixed: all, as topics of Apache do; those nobody gave a type. */
+enum topic_type {
+	TOPIC_NORMAL,
+	TOPIC_FIFO,
+	TOPIC_DELAY,
+	TOPIC_TRANSACTION,
+	TOPIC_MIXED,
+	TOPIC_TYPES
+};
+extern const char *const topic_type_names[]; /* normal fifo delay transaction mixed NULL */
 
 enum perm { PERM_INHERIT = 1, PERM_WRITE = 2, PERM_READ = 4, PERM_RW = 6 };
 
@@ -60,8 +68,8 @@ int group_validate(const struct group *g, struct err *e);
 /*
  * Apache's JSON objects: topicConfigTable and subscriptionGroupTable entries. Absent members get
  * Apache's defaults (16 queues, perm 6; 16 retries). Ours travel in "attributes", as 5.x has them:
- * {"message.type":"FIFO"} for the type, "remark" for the note, "created" for the time. A name may
- * be absent (NULL). TQ_EFORMAT for numbers no table can hold. Strings are borrowed from o.
+ * {"message.type":"FIFO"} for the type (without it: mixed), "remark" for the note, "created" for
+ * the time. A name may be absent (NULL). TQ_EFORMAT for numbers no table can hold. Strings are borrowed from o.
  */
 int topic_from_json(struct topic *t, const cJSON *o, struct err *e);
 int group_from_json(struct group *g, const cJSON *o, struct err *e);
@@ -72,7 +80,7 @@ void namespace_to_json(struct jw *w, const struct namespace *n);
 
 /* "rw", "r", "w", with 'i' if inherited; "none". */
 const char *perm_text(int perm, char out[4]);
-/* "NORMAL" FIFO DELAY TRANSACTION, the attribute values of 5.x. */
+/* "NORMAL" FIFO DELAY TRANSACTION MIXED, the attribute values of 5.x. */
 const char *topic_type_wire(int type);
 int topic_type_from_wire(const char *s, int absent);
 

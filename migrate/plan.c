@@ -308,6 +308,8 @@ static bool gate_topic_values(struct build *b, struct plan_item *it)
 		warn(it, WARN_QUEUES_DIFFER);
 	if (t->perm & ~PERM_RW)
 		warn(it, WARN_PERM_NOT_CARRIED);
+	if (b->o->relaxed)
+		t->type = TOPIC_MIXED;
 	t->perm &= PERM_RW;
 	t->sysflag = 0;
 	t->read_queues = t->write_queues = queues_for(b, it, total);

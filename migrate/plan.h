@@ -45,6 +45,7 @@ struct plan_opts {
 	const char *const *select; /* globs over source names, NULL-terminated; NULL: all */
 	enum on_conflict on_conflict;
 	int queues;
+	bool relaxed; /* every topic takes messages of all types */
 };
 
 struct held_topic {

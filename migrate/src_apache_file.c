@@ -122,7 +122,6 @@ static void check_name(struct found *f, cJSON *entry, const char *member)
 static void read_attributes(struct found *f, const cJSON *entry)
 {
 	const cJSON *a;
-	bool typed = false;
 
 	cJSON_ArrayForEach (a, get(entry, "attributes")) {
 		const char *key = a->string[0] == '+' ? a->string + 1 : a->string;
@@ -133,12 +132,9 @@ static void read_attributes(struct found *f, const cJSON *entry)
 			f->warnings |= WARN_BIT(WARN_ATTRIBUTE_NOT_CARRIED);
 			continue;
 		}
-		typed = cJSON_IsString(a) && topic_type_from_wire(a->valuestring, -1) >= 0;
-		if (!typed)
+		if (!cJSON_IsString(a) || topic_type_from_wire(a->valuestring, -1) < 0)
 			f->warnings |= WARN_BIT(WARN_TYPE_GUESSED);
 	}
-	if (!typed && f->topic.order)
-		f->topic.type = TOPIC_FIFO;
 }
 
 static void scan_topic(struct inventory *inv, struct found *f, cJSON *entry)

@@ -230,7 +230,7 @@ wrong() {
 	[ "${COMPREPLY[*]}" = fifo ]
 	COMP_WORDS=(tdmqctl topic create x --type "=") COMP_CWORD=5
 	_tdmqctl
-	[ "${COMPREPLY[*]}" = 'normal fifo delay transaction' ]
+	[ "${COMPREPLY[*]}" = 'normal fifo delay transaction mixed' ]
 }
 
 @test "completion in fish: completes a line" {

@@ -71,8 +71,8 @@ refused() {
 	run -0 --separate-stderr tdmqctl topic list --namespace shop -o name
 	[ "$output" = $'mail\norder-events\norders\npayments\npayments-audit\nstock-in\ntrade' ]
 	run -0 --separate-stderr tdmqctl topic list --namespace logistics -o csv --columns name,type,queues
-	[[ $output == *'routes,fifo,6'* ]]
-	[[ $output == *'parcels,normal,16'* ]]
+	[[ $output == *'routes,mixed,6'* ]]
+	[[ $output == *'parcels,mixed,16'* ]]
 	run -0 --separate-stderr tdmqctl group list --namespace billing -o name
 	[ "$output" = $'dunning-run\ninvoice-writer' ]
 }

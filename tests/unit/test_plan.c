@@ -429,8 +429,8 @@ Test(plan, takes_all_of_an_ordinary_export)
 	cr_expect(eq(int, m.p.counts[OBJ_TOPIC][VERDICT_CREATE], 18));
 	cr_expect(eq(int, m.p.counts[OBJ_GROUP][VERDICT_CREATE], 11));
 	cr_expect(eq(int, m.p.counts[OBJ_NAMESPACE][VERDICT_CREATE], 3));
-	cr_expect(
-		eq(int, (int)item(&m, OBJ_TOPIC, "shop%order-events")->topic.type, TOPIC_FIFO));
+	cr_expect(eq(
+		int, (int)item(&m, OBJ_TOPIC, "shop%order-events")->topic.type, TOPIC_MIXED));
 	release(&m);
 	/* The broker's own file has more in it and gives the same plan. */
 	plan_data(&m, DATA "shop/store/broker-a");

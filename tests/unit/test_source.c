@@ -163,12 +163,12 @@ Test(source, reads_types_from_attributes_and_order)
 		test_inventory(&inv,
 			"{\"topicConfigTable\":{\"a1\":{\"order\":true},"
 			"\"b1\":{\"attributes\":{\"+message.type\":\"DELAY\"}},"
-			"\"c1\":{\"attributes\":{\"message.type\":\"MIXED\",\"cleanup.policy\":\"X\"}},"
+			"\"c1\":{\"attributes\":{\"message.type\":\"ODD\",\"cleanup.policy\":\"X\"}},"
 			"\"d1\":{\"attributes\":{\"message.type\":\"NORMAL\"},\"order\":true}}}",
 			&e)));
-	cr_expect(eq(int, test_found(&inv, "a1")->topic.type, TOPIC_FIFO));
+	cr_expect(eq(int, test_found(&inv, "a1")->topic.type, TOPIC_MIXED));
 	cr_expect(eq(int, test_found(&inv, "b1")->topic.type, TOPIC_DELAY));
-	cr_expect(eq(int, test_found(&inv, "c1")->topic.type, TOPIC_NORMAL));
+	cr_expect(eq(int, test_found(&inv, "c1")->topic.type, TOPIC_MIXED));
 	cr_expect(eq(int, test_found(&inv, "d1")->topic.type, TOPIC_NORMAL));
 	cr_expect(test_found(&inv, "c1")->warnings ==
 		  (WARN_BIT(WARN_TYPE_GUESSED) | WARN_BIT(WARN_ATTRIBUTE_NOT_CARRIED)));

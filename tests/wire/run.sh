@@ -7,7 +7,7 @@ b=${B:-build}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tdmq-wire.XXXXXX")
 trap 'kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null || :; rm -rf "$dir"' EXIT
 "$b/brokerd" --dev --data "$dir/data" --nameserver-port=0 --broker-port=0 --vip-port=0 \
-	--transaction-timeout=100ms --transaction-check-interval=200ms --transaction-check-max=2 \
+	--enforce-topic-types --transaction-timeout=100ms --transaction-check-interval=200ms --transaction-check-max=2 \
 	--log-level=warn >"$dir/ready" 2>"$dir/log" 3>&- &
 pid=$!
 for _ in $(seq 200); do
