@@ -307,7 +307,7 @@ static int send_back(struct request *rq, const void *fields)
 	if (rc || got.dropped)
 		return rc;
 	stats_add(b->stats, STAT_SEND_BACK, 1);
-	stats_key_add(b->stats, STAT_SEND_BACK_OF, str_of(got.origin_topic), f->group, 1);
+	stats_send_back(b->stats, str_of(got.origin_topic), f->group);
 	reply_after(rq, got.at.end_off);
 	return 0;
 }

@@ -198,7 +198,7 @@ static size_t topics_of(struct request *rq, struct str group, const struct topic
 
 static double consume_tps(struct request *rq, struct str group, const struct topic *t)
 {
-	return stats_key_rate(rq->broker->stats, STAT_GROUP_GET, str_of(t->name), group);
+	return stats_get_tps(rq->broker->stats, str_of(t->name), group);
 }
 
 struct consume_stats {

@@ -21,6 +21,7 @@
 #include "brokerd/registry.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "clock.h"
 #include "props.h"
 #include "sql92.h"
 
@@ -45,6 +46,7 @@ static const struct field pull_fields[] = { FIELD_GROUP("consumerGroup", struct 
 
 /* What a run needs; copied into the parked request when the pull waits. */
 struct reading {
+	int64_t took_us; /* the read */
 	struct str group, topic;
 	int queue, max;
 	int64_t offset;
@@ -239,7 +241,10 @@ static struct store_batch *read_store(struct request *rq, struct reading *rd, in
 	struct store_batch *got = arena_alloc(rq->arena, sizeof(*got));
 	struct store_query q = query_of(rq, rd);
 
+	rd->took_us = clock_mono_us();
 	store_read(rq->broker->store, &q, got);
+	rd->took_us = clock_mono_us() - rd->took_us;
+	stats_get_took(rq->broker->stats, rd->took_us);
 	sql_free(rd->sql);
 	rd->sql = NULL;
 	*code = codes[got->status];
@@ -259,7 +264,8 @@ static void count(struct request *rq, const struct reading *rd, const struct sto
 	stats_add(s, STAT_GET_FOUND, 1);
 	stats_add(s, STAT_GET, got->n);
 	stats_add(s, STAT_GET_BYTES, (int64_t)got->bytes);
-	stats_key_add(s, STAT_GROUP_GET, rd->topic, rd->group, got->n);
+	stats_get(s, &(struct stats_got){ rd->topic, rd->group, rd->queue, got->n,
+			     (int64_t)got->bytes, rd->took_us / 1000 });
 }
 
 static void answer(

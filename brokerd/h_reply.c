@@ -113,11 +113,8 @@ static void keep(
 		else
 			message_offset_id(id, &rq->broker->host, at.phys_off);
 	}
-	if (at.size) {
-		stats_add(rq->broker->stats, STAT_PUT, 1);
-		stats_add(rq->broker->stats, STAT_PUT_BYTES, at.size);
-		stats_key_add(rq->broker->stats, STAT_TOPIC_PUT, f->topic, STR_NONE, 1);
-	}
+	if (at.size)
+		stats_put(rq->broker->stats, f->topic, queue, 1, at.size);
 	*end_off = at.end_off;
 	reply_str(rq, "msgId", str_of(id));
 	reply_i64(rq, "queueId", queue);

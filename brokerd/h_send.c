@@ -297,15 +297,6 @@ static void fill(struct message *m, const struct request *rq, const struct send 
 	m->reconsume_times = f->reconsume_times;
 }
 
-static void count(struct request *rq, struct str topic, int64_t n, int64_t bytes)
-{
-	struct stats *s = rq->broker->stats;
-
-	stats_add(s, STAT_PUT, n);
-	stats_add(s, STAT_PUT_BYTES, bytes);
-	stats_key_add(s, STAT_TOPIC_PUT, topic, STR_NONE, n);
-}
-
 static void answer(struct request *rq, struct str ids, int queue, const struct store_at *first,
 	const struct store_at *last)
 {
@@ -395,7 +386,8 @@ static int send_one(struct request *rq, const struct send *f, struct target *t)
 		return rc;
 	message_offset_id(id, &rq->broker->host, at.phys_off);
 	answer(rq, str_of(id), m.queue_id, &at, &at);
-	count(rq, seen.transaction ? m.topic : t->topic, 1, at.size);
+	stats_put(rq->broker->stats, seen.transaction ? m.topic : t->topic, m.queue_id, 1,
+		at.size);
 	return 0;
 }
 
@@ -492,7 +484,7 @@ static void batch_answer(struct request *rq, const struct batch *b, const struct
 		bytes += b->at[i].size;
 	}
 	answer(rq, buf_str(rq->scratch), t->queue, &b->at[0], &b->at[b->n - 1]);
-	count(rq, t->topic, (int64_t)b->n, bytes);
+	stats_put(rq->broker->stats, t->topic, t->queue, (int64_t)b->n, bytes);
 }
 
 static int send_batch(struct request *rq, const struct send *f, struct target *t)

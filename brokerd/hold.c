@@ -19,7 +19,9 @@
 #include "brokerd/broker.h"
 #include "brokerd/conn_impl.h"
 #include "brokerd/server.h"
+#include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "clock.h"
 #include "map.h"
 
 #define PULLS_MAX 200000 /* beyond, a pull is answered instead of held */
@@ -52,6 +54,7 @@ struct hold_entry {
 struct ack {
 	struct conn *conn; /* referenced */
 	int64_t end_off;
+	int64_t at_ms; /* clock_mono_ms() of the turn that made it */
 	uint32_t len;
 	int32_t opaque;
 	enum header_type type;
@@ -65,6 +68,7 @@ struct hold {
 	struct buf acks; /* of struct ack */
 	struct buf bytes;
 	size_t acks_off, bytes_off; /* what was released already */
+	int64_t turn_ms; /* this turn began to wait; 0: nothing came yet */
 };
 
 /* --- pulls --- */
@@ -246,8 +250,12 @@ int hold_check_room(const struct hold *h, struct err *e)
 
 void hold_ack(struct hold *h, const struct request *rq, struct str frame)
 {
-	struct ack a = { conn_ref(rq->conn), rq->after, (uint32_t)frame.n, rq->opaque,
+	struct ack a = { conn_ref(rq->conn), rq->after, 0, (uint32_t)frame.n, rq->opaque,
 		rq->type };
+
+	if (!h->turn_ms)
+		h->turn_ms = clock_mono_ms();
+	a.at_ms = h->turn_ms;
 
 	buf_add(&h->acks, &a, sizeof(a));
 	buf_add_str(&h->bytes, frame);
@@ -289,14 +297,17 @@ void hold_release_acks(struct hold *h)
 {
 	struct store *s = h->broker->store;
 	bool sync = h->broker->cfg->flush == STORE_FLUSH_SYNC;
-	int64_t safe;
+	int64_t safe, now;
 	struct ack a;
 
+	h->turn_ms = 0;
 	if (h->acks_off == h->acks.n)
 		return;
 	safe = sync ? store_durable(s) : store_appended(s);
+	now = clock_mono_ms();
 	while (ack_first(h, &a) && a.end_off <= safe) {
 		conn_write(a.conn, h->bytes.p + h->bytes_off, a.len);
+		stats_put_took(h->broker->stats, now - a.at_ms, 1);
 		ack_pop(h, &a);
 	}
 	compact(h);
@@ -342,6 +353,13 @@ void hold_fail_acks(struct hold *h, int64_t from, const struct err *why)
 	h->acks_off = first;
 	h->bytes_off = first_byte;
 	compact(h);
+}
+
+int64_t hold_acks_ms(const struct hold *h)
+{
+	struct ack a;
+
+	return ack_first(h, &a) ? clock_mono_ms() - a.at_ms : 0;
 }
 
 int hold_acks(const struct hold *h)

@@ -50,6 +50,7 @@ void hold_release_acks(struct hold *h);
 /* Answers that promise more than `from` become errors. */
 void hold_fail_acks(struct hold *h, int64_t from, const struct err *why);
 int hold_acks(const struct hold *h);
+int64_t hold_acks_ms(const struct hold *h); /* how long the oldest of them has waited */
 #define HOLD_ACKS_MAX 200000 /* with as many waiting for the disk, sends are refused */
 
 #endif

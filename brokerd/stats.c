@@ -1,35 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Totals only grow. Each second a sample of all of them goes into a ring of ten minutes; a rate is
- * the difference of two samples. Keys (topics, groups) are sampled every ten seconds into a ring
- * of one minute.
+ * the difference of two samples. How long sends took is counted in bands that change over each
+ * minute.
  */
-#include "brokerd/stats.h"
+#include "brokerd/stats_impl.h"
 
 #include "clock.h"
-#include "map.h"
 
-#define SECONDS 601
-#define KEY_SAMPLES 7
-#define KEY_EVERY 10 /* seconds */
-#define KEYS_MAX 100000
-#define KEY_TEXT 520
-
-struct key {
-	int64_t total;
-	int64_t samples[KEY_SAMPLES];
-	UT_hash_handle hh;
-	unsigned n;
-	char text[]; /* kind, a, '@', b */
-};
-
-struct stats {
-	int64_t totals[STAT_COUNT];
-	int64_t samples[SECONDS][STAT_COUNT];
-	int64_t ticks;
-	int64_t mornings[2][STAT_COUNT]; /* today's, yesterday's */
-	int day; /* of the year, local; -1: no tick yet */
-	struct key *keys;
+/* Apache's bands, and upper ends in ms; of the last all that is above. */
+static const struct {
+	const char *text;
+	int64_t below;
+} bands[STATS_BANDS] = {
+	{ "[<=0ms]", 1 },
+	{ "[0~10ms]", 10 },
+	{ "[10~50ms]", 50 },
+	{ "[50~100ms]", 100 },
+	{ "[100~200ms]", 200 },
+	{ "[200~500ms]", 500 },
+	{ "[500ms~1s]", 1000 },
+	{ "[1~2s]", 2000 },
+	{ "[2~3s]", 3000 },
+	{ "[3~4s]", 4000 },
+	{ "[4~5s]", 5000 },
+	{ "[5~10s]", 10000 },
+	{ "[10s~]", INT64_MAX },
 };
 
 struct stats *stats_new(void)
@@ -42,14 +38,9 @@ struct stats *stats_new(void)
 
 void stats_free(struct stats *s)
 {
-	struct key *k, *tmp;
-
 	if (!s)
 		return;
-	map_foreach (s->keys, k, tmp) {
-		HASH_DEL(s->keys, k);
-		mem_free(k);
-	}
+	series_free(s);
 	mem_free(s);
 }
 
@@ -65,11 +56,11 @@ int64_t stats_total(const struct stats *s, enum stat_what what)
 
 double stats_rate(const struct stats *s, enum stat_what what, int seconds)
 {
-	int64_t back = MIN(MIN(MAX(seconds, 1), SECONDS - 1), s->ticks);
+	int64_t back = MIN(MIN(MAX(seconds, 1), STATS_SECONDS - 1), s->ticks);
 
 	if (!back)
 		return 0;
-	return (double)(s->totals[what] - s->samples[(s->ticks - back) % SECONDS][what]) /
+	return (double)(s->totals[what] - s->samples[(s->ticks - back) % STATS_SECONDS][what]) /
 	       (double)back;
 }
 
@@ -93,71 +84,69 @@ int64_t stats_morning(const struct stats *s, enum stat_what what, int days_ago)
 
 void stats_tick(struct stats *s)
 {
-	struct key *k, *tmp;
-
 	turn_day(s);
-	memcpy(s->samples[s->ticks % SECONDS], s->totals, sizeof(s->totals));
+	memcpy(s->samples[s->ticks % STATS_SECONDS], s->totals, sizeof(s->totals));
 	s->ticks++;
-	if (s->ticks % KEY_EVERY)
+	if (s->ticks % 60)
 		return;
-	map_foreach (s->keys, k, tmp)
-		k->samples[s->ticks / KEY_EVERY % KEY_SAMPLES] = k->total;
+	memcpy(s->took[1], s->took[0], sizeof(s->took[1]));
+	memset(s->took[0], 0, sizeof(s->took[0]));
 }
 
-static unsigned key_make(char *text, enum stat_kind kind, struct str a, struct str b)
-{
-	unsigned n = 0;
+/* --- how long --- */
 
-	text[n++] = (char)('0' + kind);
-	memcpy(text + n, a.p ? a.p : "", a.n);
-	n += (unsigned)a.n;
-	text[n++] = '@';
-	memcpy(text + n, b.p ? b.p : "", b.n);
-	return n + (unsigned)b.n;
+void stats_put_took(struct stats *s, int64_t ms, int64_t n)
+{
+	size_t i = 0;
+
+	while (ms >= bands[i].below)
+		i++;
+	s->took[0][i] += n;
+	s->put_max_ms = MAX(s->put_max_ms, ms);
 }
 
-static struct key *key_find(
-	struct stats *s, enum stat_kind kind, struct str a, struct str b, bool make)
+void stats_get_took(struct stats *s, int64_t us)
 {
-	char text[KEY_TEXT];
-	struct key *k = NULL, *head = s->keys;
-	unsigned n;
+	s->get_max_us = MAX(s->get_max_us, us);
+}
 
-	if (a.n + b.n + 2 > KEY_TEXT)
+int64_t stats_put_took_max(const struct stats *s)
+{
+	return s->put_max_ms;
+}
+
+int64_t stats_get_took_max(const struct stats *s)
+{
+	return s->get_max_us / 1000;
+}
+
+/* As if the sends of a band were spread evenly over it; the open one is given as its begin. */
+double stats_put_took_part(const struct stats *s, double part)
+{
+	int64_t all = 0, passed = 0, begin = 0, n;
+	double wanted;
+
+	for (size_t i = 0; i < STATS_BANDS; i++)
+		all += s->took[1][i];
+	wanted = (double)all * part;
+	for (size_t i = 0; i < STATS_BANDS; i++) {
+		n = s->took[1][i];
+		if (wanted <= (double)(passed + n)) {
+			if (!n || i == 0 || i == STATS_BANDS - 1)
+				return (double)begin;
+			return (double)begin + (double)(bands[i].below - begin) *
+						       (wanted - (double)passed) / (double)n;
+		}
+		passed += n;
+		begin = i ? bands[i].below : 0;
+	}
+	return 0;
+}
+
+const char *stats_put_took_band(const struct stats *s, size_t i, int64_t *n)
+{
+	if (i >= STATS_BANDS)
 		return NULL;
-	n = key_make(text, kind, a, b);
-	HASH_FIND(hh, head, text, n, k);
-	if (k || !make || HASH_COUNT(head) >= KEYS_MAX)
-		return k;
-	k = mem_alloc(sizeof(*k) + n);
-	k->n = n;
-	memcpy(k->text, text, n);
-	HASH_ADD_KEYPTR(hh, s->keys, k->text, n, k);
-	return k;
-}
-
-void stats_key_add(struct stats *s, enum stat_kind kind, struct str a, struct str b, int64_t n)
-{
-	struct key *k = key_find(s, kind, a, b, true);
-
-	if (k)
-		k->total += n;
-}
-
-int64_t stats_key_total(struct stats *s, enum stat_kind kind, struct str a, struct str b)
-{
-	const struct key *k = key_find(s, kind, a, b, false);
-
-	return k ? k->total : 0;
-}
-
-double stats_key_rate(struct stats *s, enum stat_kind kind, struct str a, struct str b)
-{
-	const struct key *k = key_find(s, kind, a, b, false);
-	int64_t now = s->ticks / KEY_EVERY, oldest = now + 1;
-
-	if (!k)
-		return 0;
-	return (double)(k->total - k->samples[oldest % KEY_SAMPLES]) /
-	       ((KEY_SAMPLES - 1) * KEY_EVERY);
+	*n = s->took[1][i];
+	return bands[i].text;
 }

@@ -67,11 +67,13 @@ fetch() {
 # ---- brokerd
 
 # Ports are chosen here, because the oldest clients send to the broker's less 2, and because a second start
-# has to be where the clients look for it.
+# has to be where the clients look for it. BROKERD_ARGS adds settings.
 brokerd_start() {
 	NAMESRV_PORT=${NAMESRV_PORT:-$(free_port)}
 	BROKER_PORT=${BROKER_PORT:-$(free_port)}
-	"$BIN/brokerd" --dev --data "$WORK/brokerd" --transaction-timeout 500ms --transaction-check-interval 1s --nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" \
+	# shellcheck disable=SC2086
+	"$BIN/brokerd" --dev --data "$WORK/brokerd" --transaction-timeout 500ms --transaction-check-interval 1s \
+		--nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" ${BROKERD_ARGS:-} \
 		>"$WORK/brokerd.out" 2>"$WORK/brokerd.log" &
 	BROKERD_PID=$!
 	wait_for 10 "ready line of brokerd" grep -sq '^brokerd ready: ' "$WORK/brokerd.out" || {

@@ -23,30 +23,41 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
  *	# NAME			the next command is a test of that name: its output is held back and checked
  *	+ REGEX			the test's output has this
  *	- REGEX			the test's output does not have this
- *	= NAME REGEX		it has this; from now on @NAME@ in a line stands for the first group
+ *	= NAME REGEX		it has this; from now on @NAME@ in a line stands for the first group; after
+ *				a command that is no test, of its output
  *	~ SECONDS		the next test may fail until that long after it was first tried
+ *	^ SECONDS		the next command is one that does not end: it is interrupted then
+ *	! consumer GROUP TOPIC	a push consumer of this JVM, until the end; it prints nothing
+ *	! producer GROUP TOPIC	likewise, and one message sent
  *
  * Bodies that a command saves under /tmp are put behind its output as "body: TEXT", and removed.
  * A test ends at the next command or name. `mqadmin` itself never says by its exit status whether it
  * succeeded, and reports errors as stack traces, so every test also fails on a line that looks like one.
  * Words are split at blanks; 'single quotes' keep blanks. Environment: @VAR@ when no NAME is known.
+ *
+ * With the argument `record` nothing is judged: each command's output follows a line "== COMMAND" as it stood
+ * in the input, for Compare.
  */
 public class Mqadmin {
 	private static final Pattern WORD = Pattern.compile("'([^']*)'|(\\S+)");
 	private static final Pattern NAME = Pattern.compile("@([A-Z_0-9]+)@");
 	private static final Pattern SAVED = Pattern.compile("Message Body Path: +(/tmp/rocketmq/msgbodys/\\S+)");
+	private static final Pattern EXPORTED = Pattern.compile("export (\\S+\\.json) success");
 	private static final Pattern TRACE = Pattern.compile("(?m)^\\s+at [\\w.$/]+\\(|Exception:|not exist\\.$");
 
 	private final Map<String, String> names = new HashMap<>();
 	private final PrintStream out = System.out;
 	private String test;
 	private String command;
-	private int patience;
+	private String last = "";
+	private boolean record;
+	private int patience, limit;
 	private final List<String> checks = new ArrayList<>();
 	private int failed;
 
 	public static void main(String[] args) throws Exception {
 		Mqadmin m = new Mqadmin();
+		m.record = args.length > 0 && args[0].equals("record");
 		BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
 		for (String line = in.readLine(); line != null; line = in.readLine())
 			m.line(line.trim());
@@ -67,18 +78,38 @@ public class Mqadmin {
 		case '~':
 			patience = Integer.parseInt(line.substring(1).trim());
 			break;
+		case '^':
+			limit = Integer.parseInt(line.substring(1).trim());
+			break;
+		case '!':
+			Live.start(expand(line).split(" "));
+			break;
 		case '+': case '-': case '=':
-			checks.add(line);
+			if (test != null) {
+				checks.add(line);
+				break;
+			}
+			String why = check(line, last);
+			if (why != null)
+				throw new IllegalStateException(why + " in: " + last);
 			break;
 		default:
+			if (command != null)
+				finish();
 			if (test == null) {
-				String text = run(expand(line));
-				out.print(text.endsWith("\n") ? text : text + "\n");
-				out.flush();
+				last = run(expand(line));
+				print(line, last);
 			} else {
 				command = line;
 			}
 		}
+	}
+
+	private void print(String line, String text) {
+		if (record)
+			out.println("== " + line);
+		out.print(text.endsWith("\n") ? text : text + "\n");
+		out.flush();
 	}
 
 	private void finish() throws Exception {
@@ -92,8 +123,12 @@ public class Mqadmin {
 				text = run(cmd);
 				why = check(text);
 			}
-			out.printf("%s mqadmin: %s%n", why == null ? "ok" : "not ok", test);
-			if (why != null) {
+			last = text;
+			if (record)
+				print(command, text);
+			else
+				out.printf("%s mqadmin: %s%n", why == null ? "ok" : "not ok", test);
+			if (why != null && !record) {
 				failed++;
 				out.printf("# %s%n# command: %s%n", why, cmd);
 				for (String l : text.split("\n", 40))
@@ -109,21 +144,28 @@ public class Mqadmin {
 
 	private String check(String text) {
 		for (String c : checks) {
-			boolean absent = c.charAt(0) == '-', take = c.charAt(0) == '=';
-			String rest = c.substring(1).trim(), name = null;
-			if (take) {
-				int cut = rest.indexOf(' ');
-				name = rest.substring(0, cut);
-				rest = rest.substring(cut + 1).trim();
-			}
-			Matcher m = Pattern.compile(expand(rest), Pattern.MULTILINE).matcher(text);
-			boolean found = m.find();
-			if (found == absent)
-				return (absent ? "unwanted: " : "wanted: ") + expand(rest);
-			if (take)
-				names.put(name, m.group(1));
+			String why = check(c, text);
+			if (why != null)
+				return why;
 		}
 		return TRACE.matcher(text).find() ? "an error in the output" : null;
+	}
+
+	private String check(String c, String text) {
+		boolean absent = c.charAt(0) == '-', take = c.charAt(0) == '=';
+		String rest = c.substring(1).trim(), name = null;
+		if (take) {
+			int cut = rest.indexOf(' ');
+			name = rest.substring(0, cut);
+			rest = rest.substring(cut + 1).trim();
+		}
+		Matcher m = Pattern.compile(expand(rest), Pattern.MULTILINE).matcher(text);
+		boolean found = m.find();
+		if (found == absent)
+			return (absent ? "unwanted: " : "wanted: ") + expand(rest);
+		if (take)
+			names.put(name, m.group(1));
+		return null;
 	}
 
 	private String expand(String s) {
@@ -148,12 +190,24 @@ public class Mqadmin {
 		System.setErr(to);
 		try {
 			Commands.forget();
-			MQAdminStartup.main0(words.toArray(new String[0]), null);
+			if (limit == 0)
+				MQAdminStartup.main0(words.toArray(new String[0]), null);
+			else
+				interrupted(words.toArray(new String[0]));
 		} finally {
+			limit = 0;
 			System.setOut(out);
 			System.setErr(err);
 		}
 		return bodies(text.toString("UTF-8"));
+	}
+
+	private void interrupted(String[] words) throws Exception {
+		Thread t = new Thread(() -> MQAdminStartup.main0(words, null));
+		t.start();
+		t.join(limit * 1000L);
+		t.interrupt();
+		t.join(10000);
 	}
 
 	/* Commands keep a closed client once they have run; without them main0 makes new ones. */
@@ -171,6 +225,8 @@ public class Mqadmin {
 				b.append("\nbody: ").append(new String(Files.readAllBytes(file), StandardCharsets.UTF_8)).append('\n');
 			Files.deleteIfExists(file);
 		}
+		for (Matcher m = EXPORTED.matcher(text); m.find();)
+			b.append('\n').append(new String(Files.readAllBytes(Paths.get(m.group(1))), StandardCharsets.UTF_8)).append('\n');
 		return b.toString();
 	}
 }
