@@ -42,6 +42,7 @@ struct lookup {
 	const struct handler *h; /* NULL: no such code */
 	const struct field *fields;
 	uint64_t required; /* by index */
+	uint64_t absent; /* by index: those with a value for when they are */
 	uint8_t slot[SLOTS]; /* index + 1; 0: free */
 	uint8_t len[MANY_FIELDS];
 };
@@ -79,6 +80,8 @@ static void lookup_init(struct lookup *l, const struct field *fields)
 		l->len[i] = (uint8_t)n;
 		if (fields[i].flags & REQUIRED)
 			l->required |= 1ull << i;
+		if (fields[i].absent)
+			l->absent |= 1ull << i;
 	}
 }
 
@@ -92,13 +95,14 @@ static int lookup_field(const struct lookup *l, struct str name)
 	for (at = slot_of(name.p, name.n); l->slot[at]; at = (at + 1) % SLOTS) {
 		unsigned i = l->slot[at] - 1u;
 
-		if (l->len[i] == name.n && !memcmp(l->fields[i].name, name.p, name.n))
+		if (l->len[i] == name.n && l->fields[i].name[0] == name.p[0] &&
+			(name.n == 1 || !memcmp(l->fields[i].name, name.p, name.n)))
 			return (int)i;
 	}
 	return -1;
 }
 
-static bool parse_number(struct str s, int64_t *out)
+static inline bool parse_number(struct str s, int64_t *out)
 {
 	bool negative = s.n && s.p[0] == '-';
 	size_t i = negative || (s.n && s.p[0] == '+');
@@ -145,7 +149,7 @@ static int decode_name(
 }
 
 /* Returns 1 when the value counts as missing. */
-static int decode_number(const struct field *f, struct str v, char *at)
+static inline int decode_number(const struct field *f, struct str v, char *at)
 {
 	int64_t n;
 
@@ -193,8 +197,6 @@ static void put_absent(const struct field *f, char *out)
 {
 	char *at = out + f->off;
 
-	if (!f->absent)
-		return;
 	if (f->type == FIELD_TYPE_I64)
 		memcpy(at, &(int64_t){ f->absent }, sizeof(int64_t));
 	else if (f->type == FIELD_TYPE_BOOL)
@@ -233,10 +235,8 @@ static int lookup_decode(
 	}
 	if (l->required & ~seen)
 		return missing(l, seen, cmd, d->e);
-	for (unsigned i = 0; l->fields && l->fields[i].type != FIELD_TYPE_END; i++) {
-		if (!(seen & 1ull << i))
-			put_absent(&l->fields[i], out);
-	}
+	for (uint64_t left = l->absent & ~seen; left; left &= left - 1)
+		put_absent(&l->fields[__builtin_ctzll(left)], out);
 	return 0;
 }
 

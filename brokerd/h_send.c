@@ -190,29 +190,26 @@ static void look(struct str text, struct seen *seen)
 	}
 }
 
+static bool is_left_out(struct str name, bool dead)
+{
+	return str_is(name, PROP_WAIT) || str_is(name, PROP_CLUSTER) ||
+	       (dead && str_is(name, PROP_DELAY));
+}
+
 /* Appends the properties as they are stored to the scratch buffer; *at is where they begin. */
 static void store_properties(
 	struct request *rq, struct str text, const struct seen *seen, bool dead, size_t *at)
 {
 	struct buf *b = rq->scratch;
+	struct prop p;
 
 	*at = b->n;
-	if (!seen->rebuild && !(dead && seen->delayed)) {
+	if (!seen->rebuild && !(dead && seen->delayed))
 		buf_add_str(b, text);
-	} else {
-		struct buf once;
-
-		buf_init(&once, MESSAGE_MAX_PROPERTIES * 2);
-		props_without(&once, text, PROP_WAIT);
-		props_set(b, buf_str(&once), PROP_CLUSTER, STR_NONE);
-		if (dead && seen->delayed) {
-			buf_clear(&once);
-			buf_add(&once, b->p + *at, b->n - *at);
-			b->n = *at;
-			props_without(b, buf_str(&once), PROP_DELAY);
-		}
-		buf_release(&once);
-	}
+	else
+		while (props_next(&text, &p))
+			if (!is_left_out(p.name, dead))
+				props_copy(b, *at, &p);
 	props_add(b, *at, PROP_CLUSTER, str_of(rq->broker->cfg->cluster));
 }
 
@@ -332,11 +329,14 @@ static int park_half(
 static int park(struct request *rq, const struct seen *seen, struct store_put *put,
 	struct message *m, struct buf *props)
 {
-	int64_t now_ms = clock_wall_ms(), due = 0;
+	int64_t now_ms, due = 0;
 	int rc = 0, level = seen->delayed ? schedule_level(m->properties) : 0;
 
 	if (seen->transaction)
 		return park_half(rq, seen, m, props);
+	if (level <= 0 && !seen->start_deliver.n)
+		return 0;
+	now_ms = clock_wall_ms();
 	if (level > 0)
 		put->tags_code = schedule_redirect(m, level, now_ms, props);
 	else if (seen->start_deliver.n)

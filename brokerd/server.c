@@ -78,6 +78,7 @@ struct server {
 	struct conn *conns, *dirty;
 	int n_conns;
 	uint64_t last_id;
+	int64_t now_ms; /* of this turn; 0: nobody has asked */
 	bool quit;
 	struct command cmd; /* the one being run */
 	char read_buf[SERVER_READ_MAX * 2];
@@ -336,6 +337,7 @@ static void turn_end(struct server *s)
 		hold_release_acks(s->broker->hold);
 	}
 	write_dirty(s);
+	s->now_ms = 0;
 }
 
 void server_run(struct server *s)
@@ -433,6 +435,13 @@ struct conn *server_next_conn(struct server *s, struct conn *c)
 int server_conns(const struct server *s)
 {
 	return s->n_conns;
+}
+
+int64_t server_now_ms(struct server *s)
+{
+	if (!s->now_ms)
+		s->now_ms = clock_mono_ms();
+	return s->now_ms;
 }
 
 struct event_base *server_base(struct server *s)

@@ -45,6 +45,7 @@ void server_on_close(struct server *s, server_closed fn, void *arg);
 /* Walks the open connections: c NULL gives the first. */
 struct conn *server_next_conn(struct server *s, struct conn *c);
 int server_conns(const struct server *s);
+int64_t server_now_ms(struct server *s); /* monotonic; read once a turn */
 struct event_base *server_base(struct server *s);
 
 /* --- for conn --- */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Growth doubles from 64 bytes up to the ceiling; one byte more than n is kept for the NUL. */
+/*
+ * Growth doubles from 64 bytes up to the ceiling; one byte more than n is kept for the NUL. A failed
+ * buffer has no memory, so the usual case has one comparison: is there room?
+ */
 #include "buf.h"
 
 #include <stdarg.h>
@@ -62,7 +65,7 @@ static bool grow(struct buf *b, size_t n)
 	return true;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
 	if (b->failed)
 		return NULL;

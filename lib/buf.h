@@ -44,7 +44,11 @@ static inline struct str buf_str(const struct buf *b)
 }
 
 /* Room for n more bytes, to be filled by the caller and counted in by b->n += ...; NULL if failed. */
-char *buf_reserve(struct buf *b, size_t n);
+char *buf_grow(struct buf *b, size_t n); /* when there is none yet; for buf_reserve */
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+	return LIKELY(n < b->cap - b->n) ? b->p + b->n : buf_grow(b, n);
+}
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_add_str(struct buf *b, struct str s);
 void buf_puts(struct buf *b, const char *s);

@@ -42,13 +42,16 @@ FOLDING static uint32_t folded(const unsigned char *p, size_t n)
 	__m128i block[4], far = AHEAD_512, near = AHEAD_128;
 	unsigned char last[32];
 
+#pragma GCC unroll 4
 	for (int i = 0; i < 4; i++)
 		block[i] = load(p + 16 * i);
 	block[0] =
 		_mm_xor_si128(block[0], _mm_cvtsi32_si128(-1)); /* a CRC begins with all ones */
 	for (p += 64, n -= 64; n >= 64; p += 64, n -= 64)
+#pragma GCC unroll 4
 		for (int i = 0; i < 4; i++)
 			block[i] = move(block[i], far, load(p + 16 * i));
+#pragma GCC unroll 3
 	for (int i = 1; i < 4; i++)
 		block[0] = move(block[0], near, block[i]);
 	for (; n >= 16; p += 16, n -= 16)

@@ -125,7 +125,7 @@ void arena_clear(struct arena *a)
 	a->head = keep;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+static char *arena_room(struct arena *a, size_t n)
 {
 	struct arena_block *b = a->head;
 	size_t align = alignof(max_align_t);
@@ -144,15 +144,21 @@ void *arena_alloc(struct arena *a, size_t n)
 	}
 	p = b->data + b->used;
 	b->used += n;
-	return memset(p, 0, n);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	return memset(arena_room(a, n), 0, n);
 }
 
 char *arena_strn(struct arena *a, const char *s, size_t n)
 {
-	char *p = arena_alloc(a, n + 1);
+	char *p = arena_room(a, n + 1);
 
 	if (n)
 		memcpy(p, s, n);
+	p[n] = '\0';
 	return p;
 }
 

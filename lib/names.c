@@ -110,9 +110,12 @@ static const struct reserved groups[] = {
 
 static const struct reserved *find(const struct reserved *table, size_t n, struct str name)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct str own = str_of(table[i].name);
+	for (size_t i = 0; name.n && i < n; i++) {
+		struct str own;
 
+		if (table[i].name[0] != name.p[0]) /* asked for each message: mostly none */
+			continue;
+		own = str_of(table[i].name);
 		if (table[i].prefix ? str_starts(name, own) : str_eq(name, own))
 			return &table[i];
 	}

@@ -7,14 +7,17 @@
 
 bool props_next(struct str *rest, struct prop *p)
 {
-	struct str piece, value;
+	while (rest->n) {
+		const char *at = rest->p, *end = memchr(at, PAIR_END, rest->n), *mid;
+		size_t n = end ? (size_t)(end - at) : rest->n;
 
-	while (str_cut(rest, PAIR_END, &piece)) {
-		value = piece;
-		str_cut(&value, NAME_END, &p->name);
-		p->value = value;
-		if (p->name.n && value.n)
-			return true;
+		*rest = end ? str_skip(*rest, n + 1) : STR_NONE;
+		mid = memchr(at, NAME_END, n);
+		if (!mid || mid == at || mid + 1 == at + n)
+			continue;
+		p->name = (struct str){ at, (size_t)(mid - at) };
+		p->value = (struct str){ mid + 1, n - p->name.n - 1 };
+		return true;
 	}
 	return false;
 }
@@ -37,6 +40,12 @@ static void separate(struct buf *out, size_t start)
 		buf_putc(out, PAIR_END);
 }
 
+void props_copy(struct buf *out, size_t start, const struct prop *p)
+{
+	separate(out, start);
+	buf_add(out, p->name.p, p->name.n + 1 + p->value.n);
+}
+
 void props_without(struct buf *out, struct str text, const char *name)
 {
 	struct str key = str_of(name);
@@ -44,10 +53,8 @@ void props_without(struct buf *out, struct str text, const char *name)
 	struct prop p;
 
 	while (props_next(&text, &p)) {
-		if (str_eq(p.name, key))
-			continue;
-		separate(out, start);
-		buf_add(out, p.name.p, p.name.n + 1 + p.value.n);
+		if (!str_eq(p.name, key))
+			props_copy(out, start, &p);
 	}
 }
 

@@ -38,6 +38,8 @@ void props_without(struct buf *out, struct str text, const char *name);
  * empty value is left out: no reader would see it.
  */
 void props_add(struct buf *out, size_t start, const char *name, struct str value);
+/* The same with a pair that props_next() gave. */
+void props_copy(struct buf *out, size_t start, const struct prop *p);
 /* out := text with name set to value (replaced or added); a NULL value removes it. */
 void props_set(struct buf *out, struct str text, const char *name, struct str value);
 

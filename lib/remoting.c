@@ -2,14 +2,18 @@
 /*
  * Every request and answer of the broker passes here, so both directions touch each byte once
  * and nothing is allocated: a JSON header is parsed by a small reader of its own instead of
- * cJSON. Strings are looked through eight bytes at a time; the common one, without a backslash,
- * is only pointed at. Undoing an escape never makes text longer, so it is done where it stands.
+ * cJSON. Strings are looked through sixteen or eight bytes at a time; the common one, without a
+ * backslash, is only pointed at. Undoing an escape never makes text longer, so it is done where it stands.
  *
  * The reader knows what a header may hold: one object, scalars in it, and one object of scalars
  * called extFields. Anything deeper is refused, which is why there is no recursion and no depth
  * to bound. Raw control characters in strings are let through, as Java's parser lets them.
  */
 #include "remoting.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "rd.h"
 
@@ -30,6 +34,14 @@ static inline uint64_t load8(const char *p)
 	memcpy(&w, p, sizeof(w));
 	return w;
 }
+
+#ifdef __SSE2__
+/* One bit for each byte of v that equals c. */
+static inline int byte16_is(__m128i v, char c)
+{
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(c)));
+}
+#endif
 
 /* ---- frame ---- */
 
@@ -71,7 +83,7 @@ static bool fail(struct in *in, const char *why)
 	return false;
 }
 
-static void blanks(struct in *in)
+static NOINLINE void blanks(struct in *in)
 {
 	while (in->p < in->end &&
 		(*in->p == ' ' || *in->p == '\n' || *in->p == '\r' || *in->p == '\t'))
@@ -81,10 +93,13 @@ static void blanks(struct in *in)
 /* Skips blanks and takes c if it comes next; machines write none. */
 static inline bool took(struct in *in, char c)
 {
-	if (UNLIKELY(in->p < in->end && (unsigned char)*in->p <= ' '))
+	if (UNLIKELY(in->p == in->end || *in->p != c)) {
+		if (in->p == in->end || (unsigned char)*in->p > ' ')
+			return false;
 		blanks(in);
-	if (in->p == in->end || *in->p != c)
-		return false;
+		if (in->p == in->end || *in->p != c)
+			return false;
+	}
 	in->p++;
 	return true;
 }
@@ -92,6 +107,15 @@ static inline bool took(struct in *in, char c)
 /* The first quote or backslash, or end. */
 static inline char *special(char *p, const char *end)
 {
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		__m128i v = _mm_loadu_si128((const void *)p);
+		int hit = byte16_is(v, '"') | byte16_is(v, '\\');
+
+		if (hit)
+			return p + __builtin_ctz((unsigned)hit);
+	}
+#endif
 	for (; end - p >= 8; p += 8) {
 		uint64_t hit = byte_is(load8(p), '"') | byte_is(load8(p), '\\');
 
@@ -221,15 +245,26 @@ static inline bool string(struct in *in, struct str *out)
 	return true;
 }
 
+static inline bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
 /* true, false and numbers keep their text; null is STR_NONE. */
 static bool token(struct in *in, struct str *out)
 {
 	char *start = in->p;
 	struct str t;
 
-	while (in->p < in->end && ((*in->p >= '0' && *in->p <= '9') ||
-					  ((*in->p | 0x20) >= 'a' && (*in->p | 0x20) <= 'z') ||
-					  *in->p == '-' || *in->p == '+' || *in->p == '.'))
+	while (in->p < in->end && is_digit(*in->p))
+		in->p++;
+	if (in->p > start && in->p < in->end && (*in->p == ',' || *in->p == '}')) {
+		*out = (struct str){ start, (size_t)(in->p - start) };
+		return true;
+	}
+	while (in->p < in->end &&
+		(is_digit(*in->p) || ((*in->p | 0x20) >= 'a' && (*in->p | 0x20) <= 'z') ||
+			*in->p == '-' || *in->p == '+' || *in->p == '.'))
 		in->p++;
 	t = (struct str){ start, (size_t)(in->p - start) };
 	*out = str_eq(t, STR("null")) ? STR_NONE : t;
@@ -257,7 +292,7 @@ static bool number(struct in *in, struct str v, int32_t *out)
 	if (v.n == minus || v.n > 11)
 		return fail(in, "expected a whole number");
 	for (size_t i = minus; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
+		if (!is_digit(v.p[i]))
 			return fail(in, "expected a whole number");
 		sum = sum * 10 + (v.p[i] - '0');
 	}
@@ -277,7 +312,7 @@ static bool language(struct in *in, struct str v, int32_t *out)
 	return true;
 }
 
-static struct ext *slot_for(struct in *in, struct command *c, struct str key)
+static inline struct ext *slot_for(struct in *in, struct command *c, struct str key)
 {
 	unsigned kind = (unsigned)key.n * 5;
 
@@ -301,8 +336,8 @@ static bool ext_member(struct in *in, struct command *c, struct str key)
 	return x ? scalar(in, &x->value) : fail(in, "too many ext fields");
 }
 
-/* The rest of an object whose brace was taken. */
-static bool members(struct in *in, struct command *c,
+/* The rest of an object whose brace was taken. Inline: a copy for each kind of member. */
+static ALWAYS_INLINE bool members(struct in *in, struct command *c,
 	bool (*member)(struct in *, struct command *, struct str key))
 {
 	struct str key;
@@ -322,15 +357,19 @@ static bool members(struct in *in, struct command *c,
 	return took(in, '}') || fail(in, "expected ',' or '}'");
 }
 
+static bool ext_members(struct in *in, struct command *c)
+{
+	c->n_ext = 0;
+	in->seen = 0;
+	return members(in, c, ext_member);
+}
+
 static bool header_member(struct in *in, struct command *c, struct str key)
 {
 	struct str v;
 
-	if (str_eq(key, STR("extFields")) && took(in, '{')) {
-		c->n_ext = 0;
-		in->seen = 0;
-		return members(in, c, ext_member);
-	}
+	if (str_eq(key, STR("extFields")) && took(in, '{'))
+		return ext_members(in, c);
 	if (!scalar(in, &v))
 		return false;
 	if (str_eq(key, STR("code")))
@@ -440,15 +479,16 @@ int command_decode(char *frame, size_t total, struct command *c, struct err *e)
 
 /* ---- writing ---- */
 
-static void put(char **to, struct str s)
+static inline void put(char **to, struct str s)
 {
 	memcpy(*to, s.p, s.n);
 	*to += s.n;
 }
 
-static void put_int(char **to, int32_t v)
+/* Copies all of its scratch space: there have to be 11 bytes of room. */
+static inline void put_int(char **to, int32_t v)
 {
-	char digits[11], *p = digits + sizeof(digits);
+	char digits[22], *end = digits + 11, *p = end;
 	uint32_t u = v < 0 ? 0 - (uint32_t)v : (uint32_t)v;
 
 	do
@@ -456,7 +496,8 @@ static void put_int(char **to, int32_t v)
 	while (u /= 10);
 	if (v < 0)
 		*--p = '-';
-	put(to, (struct str){ p, (size_t)(digits + sizeof(digits) - p) });
+	memcpy(*to, p, 11);
+	*to += end - p;
 }
 
 static bool needs_escape(unsigned char c)
@@ -464,19 +505,53 @@ static bool needs_escape(unsigned char c)
 	return c < 0x20 || c == '"' || c == '\\';
 }
 
+/* Bits for the bytes of w that have to be escaped; the lowest one is right. */
+static inline uint64_t escapes8(uint64_t w)
+{
+	uint64_t below = (w - ONES * 0x20) & ~w & HIGHS;
+
+	return below | byte_is(w, '"') | byte_is(w, '\\');
+}
+
+/* Up to seven bytes in one word: some twice, not in order, filled up with a digit. */
+static inline uint64_t gather(const char *p, size_t n)
+{
+	uint64_t w = ONES * '0';
+	uint32_t first, last;
+
+	if (n < 4) {
+		for (size_t i = 0; i < n; i++)
+			w = w << 8 | (unsigned char)p[i];
+		return w;
+	}
+	memcpy(&first, p, sizeof(first));
+	memcpy(&last, p + n - 4, sizeof(last));
+	return (uint64_t)first << 32 | last;
+}
+
 /* How many bytes from the front can stay as they are. */
-static size_t clean(struct str s)
+static inline size_t clean(struct str s)
 {
 	size_t i = 0;
 
+#ifdef __SSE2__
+	for (; s.n - i >= 16; i += 16) {
+		__m128i v = _mm_loadu_si128((const void *)(s.p + i));
+		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+		int hit = _mm_movemask_epi8(low) | byte16_is(v, '"') | byte16_is(v, '\\');
+
+		if (hit)
+			return i + (size_t)__builtin_ctz((unsigned)hit);
+	}
+#endif
 	for (; s.n - i >= 8; i += 8) {
-		uint64_t w = load8(s.p + i);
-		uint64_t below = (w - ONES * 0x20) & ~w & HIGHS;
-		uint64_t hit = below | byte_is(w, '"') | byte_is(w, '\\');
+		uint64_t hit = escapes8(load8(s.p + i));
 
 		if (hit)
 			return i + (size_t)(__builtin_ctzll(hit) >> 3);
 	}
+	if (!escapes8(gather(s.p + i, s.n - i)))
+		return s.n;
 	while (i < s.n && !needs_escape((unsigned char)s.p[i]))
 		i++;
 	return i;
@@ -511,18 +586,20 @@ static void quote_tail(struct buf *b, struct str s)
 	b->n = (size_t)(to - b->p);
 }
 
-static void quote(struct buf *b, struct str s)
+/* What stands before a string, and the string in quotes. */
+static inline void quote(struct buf *b, char before, struct str s)
 {
 	size_t n = clean(s);
-	char *to = buf_reserve(b, n + 2);
+	char *to = buf_reserve(b, n + 3);
 
 	if (!to)
 		return;
+	*to++ = before;
 	*to++ = '"';
 	if (n)
 		memcpy(to, s.p, n);
 	to[n] = '"';
-	b->n += n + 1 + (n == s.n);
+	b->n += n + 2 + (n == s.n);
 	if (n < s.n)
 		quote_tail(b, str_skip(s, n));
 }
@@ -540,7 +617,7 @@ static void put_lit(struct buf *b, struct str s)
 static void encode_json(struct buf *b, const struct command *c)
 {
 	char *to = buf_reserve(b, 160);
-	bool first = true;
+	char before = '{';
 
 	if (!to)
 		return;
@@ -554,24 +631,21 @@ static void encode_json(struct buf *b, const struct command *c)
 	put(&to, str_of(language_name(c->language)));
 	put(&to, STR("\",\"version\":"));
 	put_int(&to, c->version);
-	put(&to, STR(",\"extFields\":{"));
+	put(&to, STR(",\"extFields\":"));
 	b->n = (size_t)(to - b->p);
 	for (int i = 0; i < c->n_ext; i++) {
 		const struct ext *x = &c->ext[i];
 
 		if (!x->value.p)
 			continue;
-		if (!first)
-			put_lit(b, STR(","));
-		first = false;
-		quote(b, x->key);
-		put_lit(b, STR(":"));
-		quote(b, x->value);
+		quote(b, before, x->key);
+		quote(b, ':', x->value);
+		before = ',';
 	}
-	put_lit(b, STR("}"));
+	put_lit(b, before == '{' ? STR("{}") : STR("}"));
 	if (c->remark.p) {
-		put_lit(b, STR(",\"remark\":"));
-		quote(b, c->remark);
+		put_lit(b, STR(",\"remark\""));
+		quote(b, ':', c->remark);
 	}
 	put_lit(b, STR("}"));
 }
