@@ -177,10 +177,9 @@ static void log_recovery(const struct store_recovery *r)
 		(long long)r->cut_at, (long long)r->quarantined, (long long)r->took_ms);
 }
 
-static int start_store(struct broker *b, struct err *e)
+void broker_store_opts(const struct config *cfg, struct store_opts *o)
 {
-	const struct config *cfg = b->cfg;
-	struct store_opts so = {
+	*o = (struct store_opts){
 		.dir = cfg->data,
 		.commitlog_file_bytes = cfg->commitlog_file_size,
 		.queue_file_units = cfg->dev ? QUEUE_FILE_UNITS_DEV : QUEUE_FILE_UNITS,
@@ -188,16 +187,22 @@ static int start_store(struct broker *b, struct err *e)
 		.index_entries = cfg->dev ? INDEX_ENTRIES_DEV : INDEX_ENTRIES,
 		.flush = (enum store_flush)cfg->flush,
 		.flush_interval_ms = (int)cfg->flush_interval,
-		.host = b->host,
 		.tags_code = tags_code,
-		.on_durable = on_durable,
-		.on_durable_arg = b,
-		.post = server_post,
-		.loop = b->server,
 	};
+}
+
+static int start_store(struct broker *b, struct err *e)
+{
+	struct store_opts so;
 	struct store_recovery found = { 0 };
 	int rc;
 
+	broker_store_opts(b->cfg, &so);
+	so.host = b->host;
+	so.on_durable = on_durable;
+	so.on_durable_arg = b;
+	so.post = server_post;
+	so.loop = b->server;
 	rc = store_open(&so, &b->store, &found, e);
 	if (rc)
 		return rc;

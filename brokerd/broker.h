@@ -61,6 +61,10 @@ void broker_reload(struct broker *b);
 /* Commits, syncs, closes. Everything is freed also when the last sync failed. */
 int broker_stop(struct broker *b, struct err *e);
 
+/* How the settings want the store opened; without what belongs to a running broker. */
+struct store_opts;
+void broker_store_opts(const struct config *cfg, struct store_opts *o);
+
 /* "rocketmq-xxxxxxxxxxxx": made at the first start, kept in the metadata; cached here by catalog. */
 struct str broker_cluster_id(const struct broker *b);
 /* "10.0.0.1:10911", the address clients are told. */

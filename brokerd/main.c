@@ -12,9 +12,12 @@
 
 #include <event2/event.h>
 
+#include "brokerd/adopt.h"
 #include "brokerd/broker.h"
+#include "brokerd/handover.h"
 #include "brokerd/server.h"
 #include "clock.h"
+#include "json.h"
 #include "log.h"
 #include "mem.h"
 #include "opt.h"
@@ -23,12 +26,18 @@
 #define LOG_MAIN "main"
 
 struct args {
-	bool help, version, dump;
-	const char *config, *describe;
+	bool help, version, dump, handover, dry_run;
+	const char *config, *describe, *adopt;
 };
 
 static const struct opt main_opts[] = { OPT_STR(0, "config", "file", struct args, config,
 						"settings in YAML, see brokerd.conf(5)"),
+	OPT_STR(0, "adopt", "dir", struct args, adopt,
+		"serve the store of an Apache broker: as --data, with its topics and offsets"),
+	OPT_SWITCH(0, "handover", struct args, handover, 0,
+		"make the data directory one for Apache's broker, report in JSON, and exit"),
+	OPT_SWITCH(0, "dry-run", struct args, dry_run, 0,
+		"with --handover: report only, write none of Apache's files"),
 	OPT_SWITCH(0, "dump-config", struct args, dump, OPT_ALONE,
 		"print the settings in force and exit"),
 	OPT_SWITCH('h', "help", struct args, help, OPT_ALONE, "print this and exit"),
@@ -110,6 +119,7 @@ static void describe_exits(struct buf *b)
 		{ EXIT_FAILED, "a file, a port or the disk failed" },
 		{ EXIT_USAGE,
 			"wrong usage: a flag, or a value in the file or the environment" },
+		{ EXIT_PARTIAL, "handed over, but not everything can go along" },
 		{ EXIT_NOT_FOUND, "the configuration file is not there" },
 		{ EXIT_PRECONDITION, "a setting forbids to start, or the directory is in use" },
 		{ EXIT_BUG, "internal fault" },
@@ -193,6 +203,15 @@ static int is_usage(struct err *e)
 	return e->code;
 }
 
+/* It is the data directory; another one beside it would be a mistake. */
+static int settings_adopt(struct settings *s, struct err *e)
+{
+	if (s->cfg.data[0] && strcmp(s->cfg.data, s->args.adopt))
+		return err_set(e, TQ_EUSAGE, "--adopt '%s' and the data directory '%s' differ",
+			s->args.adopt, s->cfg.data);
+	return conf_set(&s->conf, "data", s->args.adopt, e);
+}
+
 static int settings_load(struct settings *s, int argc, char **argv, struct err *e)
 {
 	int rc;
@@ -204,6 +223,8 @@ static int settings_load(struct settings *s, int argc, char **argv, struct err *
 	if (rc || s->args.help || s->args.version || s->args.describe)
 		return rc;
 	rc = conf_load(&s->conf, s->args.config, &s->sets[1], e);
+	if (!rc && s->args.adopt)
+		rc = settings_adopt(s, e);
 	if (!rc)
 		rc = config_settle(&s->conf, &s->cfg, e);
 	if (rc)
@@ -281,6 +302,19 @@ static void signals_remove(struct run *r)
 		event_free(r->signals[i]);
 }
 
+static int adopt_store(const struct run *r, struct err *e)
+{
+	struct adopt_report report;
+	int rc;
+
+	if (!r->set.args.adopt)
+		return adopt_check(r->set.cfg.data, e);
+	rc = adopt(r->set.args.adopt, &report, e);
+	if (!rc)
+		adopt_log(r->set.args.adopt, &report);
+	return rc;
+}
+
 static int serve(struct run *r, struct err *e)
 {
 	int64_t begin = clock_mono_ms();
@@ -289,6 +323,8 @@ static int serve(struct run *r, struct err *e)
 	rc = log_open(r->set.cfg.log_file[0] ? r->set.cfg.log_file : NULL,
 		(enum log_format)r->set.cfg.log_format, (enum log_level)r->set.cfg.log_level,
 		e);
+	if (!rc)
+		rc = adopt_store(r, e);
 	if (!rc)
 		rc = broker_start(&r->broker, &r->set.cfg, e);
 	if (rc)
@@ -303,6 +339,37 @@ static int serve(struct run *r, struct err *e)
 	rc = broker_stop(&r->broker, e);
 	log_info(LOG_MAIN, "stopped in %lld ms", (long long)(clock_mono_ms() - begin));
 	return rc;
+}
+
+/* One JSON object a line: `tdmqctl store handover` makes a table of them. */
+static void print_line(void *arg UNUSED, const struct handover_line *l)
+{
+	struct buf b;
+	struct jw w;
+
+	buf_init(&b, 64 << 10);
+	w = jw_init(&b);
+	jw_object(&w);
+	jw_kv_text(&w, "object", l->object);
+	jw_kv_int(&w, "taken", l->taken);
+	jw_kv_int(&w, "left", l->left);
+	jw_kv_text(&w, "file", l->file);
+	jw_kv_text(&w, "note", l->note);
+	jw_end(&w);
+	buf_putc(&b, '\n');
+	print(&b);
+}
+
+static int hand_over(struct run *r)
+{
+	struct err e = ERR_INIT;
+	int rc;
+
+	log_set_level(LOG_WARN_);
+	rc = handover(&r->set.cfg, r->set.args.dry_run, print_line, NULL, &e);
+	if (fflush(stdout) && !rc)
+		rc = err_sys(&e, TQ_EIO, "cannot write the report");
+	return rc ? complain(&e) : EXIT_DONE;
 }
 
 int main(int argc, char **argv)
@@ -325,6 +392,8 @@ int main(int argc, char **argv)
 		status = print_description(&r);
 	else if (r.set.args.dump)
 		status = print_dump(&r);
+	else if (r.set.args.handover)
+		status = hand_over(&r);
 	else if (serve(&r, &e))
 		status = complain(&e);
 	settings_release(&r.set);
