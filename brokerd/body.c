@@ -64,14 +64,6 @@ void body_queue_key(struct jw *w, struct request *rq, struct str topic, int queu
 	jw_key_done(w);
 }
 
-void body_data_version(struct jw *w, struct data_version dv)
-{
-	jw_object(w);
-	jw_kv_int(w, "counter", dv.counter);
-	jw_kv_int(w, "timestamp", dv.timestamp_ms);
-	jw_end(w);
-}
-
 void body_topic_list(struct request *rq, const char *addr, const struct str *names, size_t n)
 {
 	struct buf b;
@@ -85,6 +77,17 @@ void body_topic_list(struct request *rq, const char *addr, const struct str *nam
 		jw_str(&w, names[i]);
 	jw_array_end(&w);
 	body_send(rq, &w);
+}
+
+void body_kv_table(struct jw *w, const struct catalog_kv *rows, size_t n)
+{
+	jw_key(w, "table");
+	jw_object(w);
+	for (size_t i = 0; i < n; i++) {
+		jw_key_str(w, rows[i].key);
+		jw_str(w, rows[i].value);
+	}
+	jw_end(w);
 }
 
 struct jw body_begin(struct buf *b)

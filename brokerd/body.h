@@ -11,6 +11,7 @@
 #include "brokerd/rebalance.h"
 #include "brokerd/catalog.h"
 #include "json.h"
+#include "registration.h"
 
 /*
  * The request's body as an object; TQ_EINVAL "no body" without one. Give it back with
@@ -26,9 +27,10 @@ int body_enum(const cJSON *o, const char *key, const char *const *names, int abs
 void body_queue(struct jw *w, struct str topic, struct str broker, int queue);
 /* Our own queue as object key. */
 void body_queue_key(struct jw *w, struct request *rq, struct str topic, int queue);
-void body_data_version(struct jw *w, struct data_version dv);
 /* {"brokerAddr":addr,"topicList":[...]}; addr NULL is left out. */
 void body_topic_list(struct request *rq, const char *addr, const struct str *names, size_t n);
+/* "table":{"key":"value",...} */
+void body_kv_table(struct jw *w, const struct catalog_kv *rows, size_t n);
 /* An answer: b is initialised here, its object opened; body_send() closes it and takes b. */
 struct jw body_begin(struct buf *b);
 void body_send(struct request *rq, struct jw *w);

@@ -11,10 +11,12 @@
 #include "brokerd/catalog.h"
 #include "brokerd/dispatch.h"
 #include "brokerd/hold.h"
+#include "brokerd/membership.h"
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
 #include "brokerd/rebalance.h"
 #include "brokerd/registry.h"
+#include "brokerd/routes.h"
 #include "brokerd/schedule.h"
 #include "brokerd/server.h"
 #include "brokerd/stats.h"
@@ -86,6 +88,15 @@ static void on_close(void *arg, struct conn *c)
 	struct broker *b = arg;
 
 	registry_conn_closed(b->registry, c);
+	routes_conn_closed(b->routes, c);
+	membership_conn_closed(b->membership, c);
+}
+
+static void topics_changed(void *arg)
+{
+	struct broker *b = arg;
+
+	membership_changed(b->membership);
 }
 
 static bool topic_wanted(void *arg, struct str topic)
@@ -137,6 +148,7 @@ static void each_10_seconds(void *arg)
 	int64_t now = clock_mono_ms();
 
 	registry_tick(b->registry, now);
+	routes_tick(b->routes, now);
 	rebalance_tick(b->rebalance, now);
 }
 
@@ -156,6 +168,8 @@ static int start_metadata(struct broker *b, struct err *e)
 		.max_namespaces = (int)cfg->max_namespaces,
 		.max_topics = (int)cfg->max_topics,
 		.max_groups = (int)cfg->max_groups,
+		.topics_changed = topics_changed,
+		.arg = b,
 	};
 	int rc;
 
@@ -256,6 +270,7 @@ static int start_services(struct broker *b, struct err *e)
 	int rc;
 
 	b->registry = registry_new(&ro);
+	b->routes = routes_new();
 	b->rebalance = rebalance_new();
 	b->hold = hold_new(b);
 	server_on_close(b->server, on_close, b);
@@ -326,6 +341,8 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 		(rc = bind_others(b, e)));
 	if (rc)
 		broker_stop(b, &ignored);
+	else
+		b->membership = membership_new(b);
 	return rc;
 }
 
@@ -362,6 +379,7 @@ static int settle(struct broker *b, struct err *e)
 	struct err lost = ERR_INIT;
 	int rc;
 
+	membership_leave(b->membership);
 	timed_stop(b->timed);
 	rc = store_sync(b->store, e);
 	if (rc) {
@@ -406,6 +424,8 @@ int broker_stop(struct broker *b, struct err *e)
 	offsets_free(b->offsets);
 	hold_free(b->hold);
 	rebalance_free(b->rebalance);
+	membership_free(b->membership);
+	routes_free(b->routes);
 	registry_free(b->registry);
 	catalog_free(b->catalog);
 	server_free(b->server);

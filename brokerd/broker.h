@@ -7,7 +7,7 @@
  *	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
  *
  * Order of making: server (loop), store, metadb, catalog, offsets, registry, rebalance, hold,
- * schedule, timed, listeners; the end goes the other way.
+ * schedule, timed, listeners, membership; the end goes the other way.
  */
 #ifndef TDMQ_BROKER_H
 #define TDMQ_BROKER_H
@@ -20,6 +20,8 @@ struct metadb;
 struct catalog;
 struct offsets;
 struct registry;
+struct routes;
+struct membership;
 struct rebalance;
 struct schedule;
 struct timed;
@@ -37,6 +39,8 @@ struct broker {
 	struct offsets *offsets; /* what groups have consumed: offsets.h */
 	struct registry *registry; /* clients and groups alive: registry.h */
 	struct rebalance *rebalance; /* queue locks, telling members: rebalance.h */
+	struct routes *routes; /* other brokers and their topics: routes.h */
+	struct membership *membership; /* with other name servers; may be NULL: membership.h */
 	struct store *store; /* the messages: store/store.h */
 	struct hold *hold; /* pulls that wait: hold.h */
 	struct schedule *schedule; /* messages of a delay level: schedule.h */

@@ -27,6 +27,9 @@ struct catalog_opts {
 	int template_queues; /* of TBW102: upper bound of auto-created ones */
 	bool write_wiped; /* routes say: do not write here (205, 327) */
 	int max_namespaces, max_topics, max_groups; /* 0: no limit; system ones do not count */
+	/* May be NULL. The topics that catalog_topics() lists have changed. */
+	void (*topics_changed)(void *arg);
+	void *arg;
 };
 
 /* Loads; makes cluster id, system topics and groups of a first start. Before metadb_start(). */
@@ -53,10 +56,7 @@ size_t catalog_namespaces(
 	const struct catalog *c, struct arena *a, const struct namespace ***out);
 int catalog_topic_count(const struct catalog *c); /* with system topics */
 
-/* Apache's DataVersion of the two tables. */
-struct data_version {
-	int64_t counter, timestamp_ms;
-};
+/* Of the two tables. */
 struct data_version catalog_topics_version(const struct catalog *c);
 struct data_version catalog_groups_version(const struct catalog *c);
 

@@ -106,6 +106,12 @@ void catalog_set_ns(struct catalog *c, const struct namespace *from)
 	mem_free((char *)old.remark);
 }
 
+static void topics_changed(const struct catalog *c)
+{
+	if (c->opts.topics_changed)
+		c->opts.topics_changed(c->opts.arg);
+}
+
 /* A copy; no remark is NULL, so that it is left out of JSON. */
 static char *remark_of(const char *remark)
 {
@@ -132,6 +138,7 @@ const struct topic *catalog_set_topic(struct catalog *c, const struct topic *fro
 	t->t = *from;
 	t->t.name = wire.p;
 	t->t.remark = remark;
+	topics_changed(c);
 	return &t->t;
 }
 
@@ -184,6 +191,7 @@ void catalog_drop_topic(struct catalog *c, struct str wire)
 	}
 	HASH_DEL(c->topics, t);
 	catalog_free_topic(t);
+	topics_changed(c);
 }
 
 void catalog_drop_group(struct catalog *c, struct str wire)

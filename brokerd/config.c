@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include "brokerd/membership.h"
 #include "brokerd/store/store.h"
 #include "log.h"
 #include "names.h"
@@ -140,6 +141,8 @@ int config_settle(struct conf *c, struct config *cfg, struct err *e)
 		rc = check_names(cfg, e);
 	if (!rc)
 		rc = check_addresses(cfg, e);
+	if (!rc && membership_check(cfg->nameserver, e))
+		rc = err_wrap(e, "nameserver");
 	if (!rc && cfg->max_message_size * 2 > cfg->commitlog_file_size)
 		rc = err_set(e, TQ_EPRECOND,
 			"commitlog-file-size must be at least twice max-message-size");

@@ -27,6 +27,7 @@ struct conn {
 	struct host remote, local;
 	int language, version; /* of the last request on it: enum language, version ordinal */
 	bool closed;
+	bool ours; /* we connected: server_adopt() */
 
 	/* conn.c's own. */
 	int refs, fd;

@@ -181,7 +181,7 @@ static int get_config(struct request *rq, const void *fields UNUSED)
 	buf_release(&b);
 	buf_init(&version, 256);
 	w = jw_init(&version);
-	body_data_version(&w, dv);
+	data_version_to_json(&w, dv);
 	reply_str(rq, "version", buf_str(&version));
 	buf_release(&version);
 	return 0;

@@ -90,7 +90,7 @@ static int all_groups(struct request *rq, const void *fields UNUSED)
 	size_t n = catalog_groups(c, rq->arena, &groups);
 
 	jw_key(&w, "dataVersion");
-	body_data_version(&w, catalog_groups_version(c));
+	data_version_to_json(&w, catalog_groups_version(c));
 	jw_key(&w, "subscriptionGroupTable");
 	jw_object(&w);
 	for (size_t i = 0; i < n; i++) {

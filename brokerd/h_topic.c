@@ -85,8 +85,8 @@ static int put_topic(struct request *rq, const void *fields)
 	t.type = type_from(rq->arena, f->attributes, old ? t.type : TOPIC_MIXED);
 	if (f->remark.p)
 		t.remark = arena_strn(rq->arena, f->remark.p, f->remark.n);
-	return refused(rq, later_started(l, catalog_put_topic(c, &t, CATALOG_PUT, later_done, l,
-						    &rq->err)));
+	return refused(rq, later_started(l, catalog_put_topic(c, &t, CATALOG_PUT,
+						    later_done_told, l, &rq->err)));
 }
 
 /* ---- 215 ---- */
@@ -126,7 +126,7 @@ static int all_topics(struct request *rq, const void *fields UNUSED)
 	size_t n = catalog_topics(c, rq->arena, &topics);
 
 	jw_key(&w, "dataVersion");
-	body_data_version(&w, catalog_topics_version(c));
+	data_version_to_json(&w, catalog_topics_version(c));
 	jw_key(&w, "topicConfigTable");
 	jw_object(&w);
 	for (size_t i = 0; i < n; i++) {

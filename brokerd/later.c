@@ -5,6 +5,9 @@
  */
 #include "later.h"
 
+#include "brokerd/broker.h"
+#include "brokerd/membership.h"
+
 struct later {
 	struct request *rq; /* until later_started() the handler's, then the parked one */
 	later_then then;
@@ -59,4 +62,19 @@ void later_done(void *arg, int rc, const struct err *e)
 		rc = l->then(rq, l->arg);
 	later_free(l);
 	request_finish(rq, rc);
+}
+
+static void told(void *arg)
+{
+	later_done(arg, 0, NULL);
+}
+
+void later_done_told(void *arg, int rc, const struct err *e)
+{
+	struct later *l = arg;
+
+	if (rc)
+		later_done(l, rc, e);
+	else
+		membership_told(l->rq->broker->membership, told, l);
 }

@@ -29,5 +29,7 @@ void later_set_arg(struct later *l, void *arg);
 int later_started(struct later *l, int rc);
 /* Fits catalog_done and meta_done. */
 void later_done(void *arg, int rc, const struct err *e);
+/* Likewise, for changes of topics: answers when other name servers know of it (membership.h). */
+void later_done_told(void *arg, int rc, const struct err *e);
 
 #endif

@@ -180,7 +180,7 @@ static void scan_idle(void *arg)
 	struct conn *c, *tmp;
 
 	DL_FOREACH_SAFE (s->conns, c, tmp) {
-		if (now - c->active_ms >= limit)
+		if (!c->ours && now - c->active_ms >= limit)
 			conn_close(c);
 	}
 }
@@ -204,11 +204,28 @@ static void accept_failed(struct server *s)
 	timer_set(s->accept_again, 200);
 }
 
-static void accept_one(struct server *s, int fd, const struct sockaddr *peer)
+static struct conn *add_conn(struct server *s, int fd, const struct sockaddr *peer)
 {
 	struct conn *c;
 	int one = 1;
 
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c = conn_new(s, fd, ++s->last_id, peer);
+	DL_APPEND(s->conns, c);
+	s->n_conns++;
+	return c;
+}
+
+struct conn *server_adopt(struct server *s, int fd, const struct sockaddr *peer)
+{
+	struct conn *c = add_conn(s, fd, peer);
+
+	c->ours = true;
+	return c;
+}
+
+static void accept_one(struct server *s, int fd, const struct sockaddr *peer)
+{
 	if (s->n_conns >= s->broker->cfg->max_connections) {
 		log_every(10, LOG_WARN_, LOG_SERVER, "max-connections %lld reached: refused",
 			(long long)s->broker->cfg->max_connections);
@@ -216,10 +233,7 @@ static void accept_one(struct server *s, int fd, const struct sockaddr *peer)
 		close(fd);
 		return;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c = conn_new(s, fd, ++s->last_id, peer);
-	DL_APPEND(s->conns, c);
-	s->n_conns++;
+	add_conn(s, fd, peer);
 	stats_add(s->broker->stats, STAT_ACCEPTED, 1);
 }
 

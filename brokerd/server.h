@@ -17,6 +17,7 @@
 struct broker;
 struct event_base;
 struct timer;
+struct sockaddr;
 
 int server_new(struct broker *b, struct server **out, struct err *e) MUST_USE;
 /* Listens on address:port (0: any); *bound is the port it got. */
@@ -41,6 +42,12 @@ void server_on_turn(struct server *s, void (*fn)(void *arg), void *arg);
 /* Called when a connection is closed, on the loop, while c is still whole. */
 typedef void (*server_closed)(void *arg, struct conn *c);
 void server_on_close(struct server *s, server_closed fn, void *arg);
+
+/*
+ * A connection of our own to another server, from a descriptor that is connected. It has no idle
+ * timeout. conn_call() and conn_notify() speak on it; what the other one asks of us is answered.
+ */
+struct conn *server_adopt(struct server *s, int fd, const struct sockaddr *peer);
 
 /* Walks the open connections: c NULL gives the first. */
 struct conn *server_next_conn(struct server *s, struct conn *c);

@@ -12,16 +12,9 @@
  * before it was parsed.
  */
 #include "admin_int.h"
+#include "hostport.h"
 #include "names.h"
 #include "opt.h"
-
-static void split_list(struct strv *v, const char *list)
-{
-	struct str rest = str_of(list), item;
-
-	while (str_cut(&rest, ';', &item))
-		strv_split(v, item, ',');
-}
 
 struct admin *admin_new(const struct admin_opts *o)
 {
@@ -30,8 +23,8 @@ struct admin *admin_new(const struct admin_opts *o)
 	arena_init(&a->mem);
 	a->nameservers = strv_in(&a->mem);
 	a->only = strv_in(&a->mem);
-	split_list(&a->nameservers, o->nameservers);
-	split_list(&a->only, o->brokers);
+	hostport_list(&a->nameservers, o->nameservers);
+	hostport_list(&a->only, o->brokers);
 	a->client = client_new(&o->client);
 	a->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : ADMIN_TIMEOUT_MS;
 	return a;

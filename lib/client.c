@@ -24,6 +24,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "hostport.h"
 #include "map.h"
 #include "sign.h"
 
@@ -209,42 +210,14 @@ static void expire_calls(struct client *c, int64_t now_us)
 
 /* ---- connecting ---- */
 
-static int bad_address(const char *addr, struct err *e)
-{
-	int rc = err_set(e, TQ_EUSAGE, "'%s' is not an address", addr);
-
-	err_hint(e, "write it as HOST:PORT");
-	return rc;
-}
-
-/* "host:port", "[v6]:port", "v6:port" cut at the last colon. */
-static int split_address(
-	const char *addr, char *host, size_t size, const char **port, struct err *e)
-{
-	const char *colon = strrchr(addr, ':');
-	struct str h;
-
-	if (!colon || colon == addr || !colon[1] ||
-		strspn(colon + 1, "0123456789") != strlen(colon + 1))
-		return bad_address(addr, e);
-	h = (struct str){ addr, (size_t)(colon - addr) };
-	if (h.p[0] == '[' && h.p[h.n - 1] == ']')
-		h = (struct str){ h.p + 1, h.n - 2 };
-	if (!h.n || h.n >= size)
-		return bad_address(addr, e);
-	snprintf(host, size, STR_FMT, STR_ARG(h));
-	*port = colon + 1;
-	return 0;
-}
-
 static int peer_resolve(struct peer *p, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST };
 	struct addrinfo *list = NULL, *ai;
 	const char *port = NULL;
-	char host[256];
-	int rc = split_address(p->addr, host, sizeof(host), &port, e);
+	char host[HOSTPORT_HOST];
+	int rc = hostport_split(p->addr, host, &port, e);
 
 	if (rc)
 		return rc;

@@ -15,10 +15,10 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "clock.h"
 #include "crc.h"
+#include "zip.h"
 
 /* ---- hosts ---- */
 
@@ -246,43 +246,6 @@ bool message_crc_ok(const struct message *m)
 
 /* ---- compression ---- */
 
-static int inflate_zlib(struct str in, struct buf *out, size_t max, struct err *e)
-{
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.n };
-	size_t start = out->n;
-	int zrc = Z_OK, rc = 0;
-
-	if (inflateInit(&z) != Z_OK)
-		return err_set(e, TQ_EFAIL, "message body: cannot start inflating");
-	while (zrc == Z_OK) {
-		size_t room = MIN(max - (out->n - start) + 1, (size_t)64 << 10);
-		char *to = buf_reserve(out, room);
-
-		if (!to) {
-			rc = err_set(e, TQ_ETOOBIG, "message body: too large when inflated");
-			goto out;
-		}
-		z.next_out = (Bytef *)to;
-		z.avail_out = (uInt)room;
-		zrc = inflate(&z, Z_NO_FLUSH);
-		out->n += room - z.avail_out;
-		out->p[out->n] = '\0';
-		if (out->n - start > max) {
-			rc = err_set(e, TQ_ETOOBIG,
-				"message body: more than %zu bytes when inflated", max);
-			goto out;
-		}
-	}
-	if (zrc != Z_STREAM_END)
-		rc = err_set(e, TQ_EFORMAT, "message body: not a whole zlib stream (%s)",
-			z.msg ? z.msg : "cut short");
-out:
-	if (rc && !buf_err(out))
-		out->n = start;
-	inflateEnd(&z);
-	return rc;
-}
-
 int message_inflate(const struct message *m, struct buf *out, size_t max, struct err *e)
 {
 	static const char *const names[] = { "zlib", "LZ4", "ZSTD", "zlib" };
@@ -298,7 +261,9 @@ int message_inflate(const struct message *m, struct buf *out, size_t max, struct
 	if (kind >= (int)ARRAY_LEN(names) || kind == 1 || kind == 2)
 		return err_set(e, TQ_EUNSUPPORTED, "message body: compressed with %s",
 			kind < (int)ARRAY_LEN(names) ? names[kind] : "an unknown method");
-	return inflate_zlib(m->body, out, max, e);
+	if (zip_inflate(m->body, out, max, e))
+		return err_wrap(e, "message body");
+	return 0;
 }
 
 /* ---- batches ---- */

@@ -53,6 +53,11 @@ struct group {
 	int64_t created_ms;
 };
 
+/* Apache's DataVersion: of a table, equal only if both are. */
+struct data_version {
+	int64_t counter, timestamp_ms;
+};
+
 #define TOPIC_QUEUES 3
 #define GROUP_RETRY_QUEUES 1
 #define GROUP_RETRIES 16
