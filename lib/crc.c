@@ -3,7 +3,8 @@
  * A CRC is the remainder of a polynomial, so any 16 bytes may be replaced by others that leave
  * the same remainder. One carry-less multiplication by x^n mod P moves 8 bytes n bits ahead:
  * four blocks of 16 bytes are kept and moved on 64 bytes at a time, added to what stands there,
- * until little is left; zlib computes the remainder of that.
+ * until one is left. Its remainder takes two multiplications more (Barrett), and zlib goes on from
+ * there with the bytes that filled no block.
  *
  *	| a b c d | e f g h | i j | rest   ->   | e' f' g' h' | i j | rest   ->   | j' | rest
  *
@@ -22,6 +23,8 @@
 /* x^(n+32) and x^(n-32) mod P, reflected, for moves by n bits: the lower half goes further. */
 #define AHEAD_512 _mm_set_epi64x(0x01c6e41596, 0x0154442bd4)
 #define AHEAD_128 _mm_set_epi64x(0x00ccaa009e, 0x01751997d0)
+#define AHEAD_32 _mm_set_epi64x(0, 0x0163cd6124) /* of a word: x^64 */
+#define BARRETT _mm_set_epi64x(0x01f7011641, 0x01db710641) /* x^64 / P; P */
 
 FOLDING static inline __m128i load(const unsigned char *p)
 {
@@ -36,11 +39,25 @@ FOLDING static inline __m128i move(__m128i block, __m128i ahead, __m128i onto)
 	return _mm_xor_si128(_mm_xor_si128(low, high), onto);
 }
 
+/* Of 128 bits: to 96 by moving the first half on, to 64, then what P divides is taken off. */
+FOLDING static inline uint32_t remainder_of(__m128i block)
+{
+	__m128i word = _mm_set_epi32(0, -1, 0, -1), barrett = BARRETT, part;
+
+	block = _mm_xor_si128(
+		_mm_srli_si128(block, 8), _mm_clmulepi64_si128(block, AHEAD_128, 0x10));
+	block = _mm_xor_si128(_mm_srli_si128(block, 4),
+		_mm_clmulepi64_si128(_mm_and_si128(block, word), AHEAD_32, 0x00));
+	part = _mm_clmulepi64_si128(_mm_and_si128(block, word), barrett, 0x10);
+	part = _mm_clmulepi64_si128(_mm_and_si128(part, word), barrett, 0x00);
+	return (uint32_t)_mm_extract_epi32(_mm_xor_si128(block, part), 1);
+}
+
 /* At least 64 bytes. */
 FOLDING static uint32_t folded(const unsigned char *p, size_t n)
 {
 	__m128i block[4], far = AHEAD_512, near = AHEAD_128;
-	unsigned char last[32];
+	uint32_t crc;
 
 #pragma GCC unroll 4
 	for (int i = 0; i < 4; i++)
@@ -56,10 +73,8 @@ FOLDING static uint32_t folded(const unsigned char *p, size_t n)
 		block[0] = move(block[0], near, block[i]);
 	for (; n >= 16; p += 16, n -= 16)
 		block[0] = move(block[0], near, load(p));
-	_mm_storeu_si128((__m128i *)(void *)last, block[0]);
-	memcpy(last + 16, p, n);
-	/* zlib turns its start value over; given all ones it begins with none */
-	return (uint32_t)crc32(0xffffffff, last, (uInt)(16 + n));
+	crc = ~remainder_of(block[0]);
+	return n ? (uint32_t)crc32(crc, p, (uInt)n) : crc;
 }
 
 uint32_t crc_32(const void *p, size_t n)

@@ -317,10 +317,10 @@ static void id_text(char *out, const unsigned char *p, size_t n)
 	static const char digits[] = "0123456789ABCDEF";
 
 	for (size_t i = 0; i < n; i++) {
-		*out++ = digits[p[i] >> 4];
-		*out++ = digits[p[i] & 15];
+		out[2 * i] = digits[p[i] >> 4];
+		out[2 * i + 1] = digits[p[i] & 15];
 	}
-	*out = '\0';
+	out[2 * n] = '\0';
 }
 
 static int nibble(char c)

@@ -77,6 +77,11 @@ struct in {
 		seen; /* one bit per kind of ext key met: most need no search for an equal one */
 };
 
+static inline bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
 static bool fail(struct in *in, const char *why)
 {
 	in->why = why;
@@ -137,7 +142,7 @@ static int32_t unit_at(const char *p, const char *end)
 	for (int i = 2; i < 6; i++) {
 		char c = p[i], low = c | 0x20;
 
-		if (c >= '0' && c <= '9')
+		if (is_digit(c))
 			v = v << 4 | (c - '0');
 		else if (low >= 'a' && low <= 'f')
 			v = v << 4 | (low - 'a' + 10);
@@ -166,6 +171,16 @@ static char *put_rune(char *to, uint32_t r)
 	}
 	*to++ = (char)(0x80 | (r & 0x3f));
 	return to;
+}
+
+/* \u0001 and its like, which separate properties, are the escapes that messages have. */
+static inline bool unescape_control(struct in *in, char **to)
+{
+	if (in->end - in->p < 6 || memcmp(in->p + 1, "u000", 4) || !is_digit(in->p[5]))
+		return false;
+	*(*to)++ = (char)(in->p[5] - '0');
+	in->p += 6;
+	return true;
 }
 
 /* in->p at \u: six bytes give at most three, a pair of twelve gives four. */
@@ -215,7 +230,7 @@ static bool string_tail(struct in *in, const char *start, struct str *out)
 		char *from = in->p, *stop;
 
 		if (*from == '\\') {
-			if (!unescape_one(in, &to))
+			if (!unescape_control(in, &to) && !unescape_one(in, &to))
 				return false;
 			continue;
 		}
@@ -243,11 +258,6 @@ static inline bool string(struct in *in, struct str *out)
 	*out = (struct str){ start, (size_t)(in->p - start) };
 	in->p++;
 	return true;
-}
-
-static inline bool is_digit(char c)
-{
-	return (unsigned char)(c - '0') < 10;
 }
 
 /* true, false and numbers keep their text; null is STR_NONE. */
