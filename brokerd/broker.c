@@ -27,10 +27,12 @@
 #include "fsio.h"
 #include "log.h"
 #include "mem.h"
+#include "names.h"
 #include "props.h"
 
 #define LOG_BROKER "broker"
 #define SECOND 1000
+#define DEAD_LETTER_MS (72 * 3600000LL)
 #define VIP_BELOW 2 /* old clients add the VIP port up themselves */
 #define QUEUE_FILE_UNITS 300000
 #define QUEUE_FILE_UNITS_DEV 30000
@@ -81,6 +83,37 @@ static int64_t tags_code(const struct message *m)
 	if (str_is(m->topic, TIMED_TOPIC))
 		return timed_tags_code(m);
 	return message_tags_code(props_get(m->properties, PROP_TAGS));
+}
+
+/*
+ * Dead letters have a time of their own, messages of a namespace that of the namespace. What the
+ * broker keeps for itself is kept until it is done with it.
+ */
+static int64_t keep_ms(void *arg, struct str topic)
+{
+	struct broker *b = arg;
+	const struct namespace *n;
+	struct str ns, name;
+	int64_t ms;
+
+	if (names_is_system_topic(topic) || !b->catalog)
+		return -1;
+	if (names_is_dlq(topic)) {
+		ms = DEAD_LETTER_MS;
+	} else {
+		names_split(names_group_of(topic), &ns, &name);
+		n = catalog_namespace(b->catalog, ns);
+		if (!n)
+			return -1;
+		ms = n->retention_ms;
+	}
+	return ms < b->cfg->retention ? ms : -1;
+}
+
+static struct store_disk_marks disk_marks(const struct config *cfg)
+{
+	return (struct store_disk_marks){ (int)cfg->disk_clean_above,
+		(int)cfg->disk_refuse_above, cfg->disk_clean_below, cfg->disk_refuse_below };
 }
 
 static void on_close(void *arg, struct conn *c)
@@ -135,10 +168,10 @@ static void each_second(void *arg)
 	struct broker *b = arg;
 
 	stats_tick(b->stats);
-	timed_tick(b->timed);
-	store_tick(b->store, b->cfg->retention);
+	timed_tick(b->timed); /* these three say what retention must leave alone */
 	schedule_flush(b->schedule);
 	tx_flush(b->tx);
+	store_tick(b->store, b->cfg->retention);
 	offsets_flush(b->offsets);
 }
 
@@ -207,6 +240,7 @@ void broker_store_opts(const struct config *cfg, struct store_opts *o)
 
 static int start_store(struct broker *b, struct err *e)
 {
+	struct store_disk_marks marks = disk_marks(b->cfg);
 	struct store_opts so;
 	struct store_recovery found = { 0 };
 	int rc;
@@ -215,6 +249,8 @@ static int start_store(struct broker *b, struct err *e)
 	so.host = b->host;
 	so.on_durable = on_durable;
 	so.on_durable_arg = b;
+	so.keep_ms = keep_ms;
+	so.keep_arg = b;
 	so.post = server_post;
 	so.loop = b->server;
 	rc = store_open(&so, &b->store, &found, e);
@@ -222,6 +258,7 @@ static int start_store(struct broker *b, struct err *e)
 		return rc;
 	log_recovery(&found);
 	store_on_arrival(b->store, on_arrival, b);
+	store_set_disk_marks(b->store, &marks);
 	return 0;
 }
 
@@ -357,6 +394,7 @@ void broker_reload(struct broker *b)
 {
 	struct catalog_opts *o = catalog_opts(b->catalog);
 	struct tx_limits limits = tx_limits(b->cfg);
+	struct store_disk_marks marks = disk_marks(b->cfg);
 
 	catalog_set_auto_create(
 		b->catalog, b->cfg->auto_create_topics, b->cfg->auto_create_groups);
@@ -365,6 +403,7 @@ void broker_reload(struct broker *b)
 	o->max_topics = (int)b->cfg->max_topics;
 	o->max_groups = (int)b->cfg->max_groups;
 	tx_set_limits(b->tx, &limits);
+	store_set_disk_marks(b->store, &marks);
 }
 
 void broker_quit(struct broker *b)

@@ -48,6 +48,10 @@ static const struct {
 	{ "max-namespaces", "0" },
 	{ "max-topics", "0" },
 	{ "max-groups", "0" },
+	{ "disk-clean-above", "0" }, /* a laptop's disk is often full of other things */
+	{ "disk-clean-below", "0" },
+	{ "disk-refuse-above", "0" },
+	{ "disk-refuse-below", "64Mi" },
 };
 
 static bool said(const struct conf *c, const char *key)

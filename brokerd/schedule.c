@@ -257,12 +257,26 @@ static int64_t safe_position(struct queue *q, int64_t durable)
 	return safe == q->saved ? -1 : safe;
 }
 
+/* Lowest record that waits. */
+static int64_t needed(struct schedule *s)
+{
+	int64_t first = INT64_MAX, phys, due;
+	uint32_t size;
+
+	for (int i = 0; i < SCHEDULE_LEVELS; i++)
+		if (store_unit(s->o.store, STR(SCHEDULE_TOPIC), i, s->q[i].next, &phys, &size,
+			    &due))
+			first = MIN(first, phys);
+	return first;
+}
+
 void schedule_flush(struct schedule *s)
 {
 	int64_t durable = store_durable(s->o.store);
 	struct save *save = mem_alloc(sizeof(*save));
 	bool any = false;
 
+	store_keep(s->o.store, STORE_KEEP_DELAYED, needed(s));
 	save->s = s;
 	for (int i = 0; i < SCHEDULE_LEVELS; i++) {
 		save->off[i] = safe_position(&s->q[i], durable);

@@ -605,7 +605,7 @@ void timed_tick(struct timed *t)
 	if (t->roll == ROLL_OFF && store_held_back(t->o.store) > t->lowest)
 		t->roll = ROLL_WANTED;
 	timed_run(t);
-	store_keep(t->o.store, needed(t));
+	store_keep(t->o.store, STORE_KEEP_TIMED, needed(t));
 }
 
 void timed_stop(struct timed *t)
@@ -681,7 +681,7 @@ int timed_open(const struct timed_opts *o, struct timed **out, struct err *e)
 
 void timed_start(struct timed *t)
 {
-	store_keep(t->o.store, needed(t));
+	store_keep(t->o.store, STORE_KEEP_TIMED, needed(t));
 	timed_run(t);
 }
 

@@ -563,10 +563,23 @@ static void save(struct tx *t, const char *topic, int64_t off)
 		log_every(60, LOG_ERROR_, "tx", "progress not kept: %s", e.msg);
 }
 
+/* Record of the oldest half message that is still open. */
+static int64_t needed(struct tx *t)
+{
+	int64_t phys, tags;
+	uint32_t size;
+
+	if (t->open && store_unit(t->o.store, STR(TX_HALF_TOPIC), 0, txmap_first(t->map), &phys,
+			       &size, &tags))
+		return phys;
+	return INT64_MAX;
+}
+
 void tx_flush(struct tx *t)
 {
 	int64_t durable = store_durable(t->o.store);
 
+	store_keep(t->o.store, STORE_KEEP_HALF, needed(t));
 	for (int i = 0; i < 2 && t->mark_end <= durable; i++) {
 		save(t, TX_HALF_TOPIC, t->mark);
 		save(t, TX_OP_TOPIC, t->mark_op);

@@ -30,6 +30,11 @@ int64_t clock_mono_us(void)
 	return UNLIKELY(frozen) ? frozen_mono_ms * 1000 : now_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_ms(void)
+{
+	return UNLIKELY(frozen) ? frozen_mono_ms : now_us(CLOCK_BOOTTIME) / 1000;
+}
+
 void clock_test_set(int64_t wall_ms)
 {
 	if (!frozen)

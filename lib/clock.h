@@ -11,6 +11,7 @@
 int64_t clock_wall_ms(void); /* since 1970 */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+int64_t clock_boot_ms(void); /* monotonic, and goes on while the machine sleeps */
 
 /* Tests: from now on both clocks stand still and move only by clock_test_advance(). */
 void clock_test_set(int64_t wall_ms);

@@ -465,23 +465,35 @@ bool cq_one(struct cq *c, struct queue *q, int64_t off, struct cq_unit *out)
 	return out->size != 0;
 }
 
-int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys)
+static bool is_at_least(struct cq *c, struct queue *q, int64_t off, int64_t min_phys)
 {
-	int64_t lo, hi;
 	struct cq_unit u;
+
+	return cq_one(c, q, off, &u) && u.phys >= min_phys && !(u.size == CQ_FILLER && !u.phys);
+}
+
+int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys, bool may_end)
+{
+	int64_t lo, hi, step = 1;
 
 	if (q->min_for == min_phys + 1 || q->first < 0)
 		return q->min;
-	for (lo = MAX(q->first, q->min), hi = q->max; lo < hi;) {
+	lo = MAX(q->first, q->min);
+	hi = lo; /* it is near as a rule */
+	while (hi < q->max && !is_at_least(c, q, hi, min_phys)) {
+		lo = hi + 1;
+		hi = MIN(q->max, hi + step);
+		step *= 2;
+	}
+	while (lo < hi) {
 		int64_t mid = lo + (hi - lo) / 2;
 
-		if (cq_one(c, q, mid, &u) && u.phys >= min_phys &&
-			!(u.size == CQ_FILLER && !u.phys))
+		if (is_at_least(c, q, mid, min_phys))
 			hi = mid;
 		else
 			lo = mid + 1;
 	}
-	if (lo < q->max)
+	if (lo < q->max || may_end)
 		q->min = lo;
 	else
 		q->min = MAX(q->min, q->first);

@@ -44,6 +44,7 @@ struct queue {
 	struct queue *prev_unsynced, *next_unsynced;
 	struct queue *prev_warm, *next_warm; /* holds a tail */
 	int32_t id;
+	uint16_t floor, floor_turn; /* aging.c's: which it has, and since when it knows */
 	uint8_t topic_n;
 	char key[]; /* topic, then the id */
 };
@@ -125,8 +126,11 @@ static inline int64_t cq_file_units(const struct cq *c)
 	return c->file_bytes / CQ_UNIT;
 }
 
-/* First unit that does not point below min_phys, leading filler left out; as it was if there is none. */
-int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys);
+/*
+ * First unit that does not point below min_phys, leading filler left out. If there is none: as it
+ * was, or q->max with may_end.
+ */
+int64_t cq_min(struct cq *c, struct queue *q, int64_t min_phys, bool may_end);
 /* Removes leading files all of whose units point below min_phys; the last file stays. */
 void cq_expire(struct cq *c, struct queue *q, int64_t min_phys);
 /* Forgets the queues of a topic; its directory is moved to `to`. */

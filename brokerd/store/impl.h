@@ -15,6 +15,8 @@
 #include "brokerd/store/store.h"
 #include "brokerd/store/work.h"
 
+#define FLOORS_MAX 32 /* different lengths of time that messages are kept */
+
 struct pending {
 	struct queue *q;
 	int64_t off;
@@ -44,8 +46,9 @@ struct store {
 
 	bool read_only;
 	char reason[200];
-	bool disk_full;
+	bool disk_full, disk_refuses;
 	int64_t disk_retry_ms;
+	struct store_disk_marks marks;
 	double disk_ratio;
 	int64_t disk_total, disk_free;
 
@@ -65,8 +68,15 @@ struct store {
 	struct checkpoint_job *job; /* owned while it runs */
 	int64_t checkpoint_at_ms, retention_at_ms;
 	int checkpoints;
-	int64_t keep; /* files from the one with this offset on must stay */
+	int64_t keep[STORE_KEEPERS]; /* files from the one with this offset on must stay */
 	int64_t held_back; /* end of a file that stayed for that reason only, 0 */
+	struct floor { /* messages kept so long begin here, as last looked */
+		int64_t keep_ms, phys;
+	} floors[FLOORS_MAX];
+	int n_floors, n_searched;
+	uint16_t floor_turn;
+	struct floor_job *floor_job; /* owned while it runs */
+	int64_t aged_ms, aged_boot_ms; /* see aging_now() */
 	int64_t expired_min; /* queues and index were cleaned for this beginning of the log */
 };
 
@@ -81,6 +91,18 @@ void store_index_soon(struct store *s);
 bool cold_is_near(struct store *s, const struct segment *g, int64_t off, int64_t n);
 /* Ends the readers and answers for what they had. */
 void cold_stop(struct store *s);
+
+/*
+ * aging.c: the time by which things grow old. The wall clock, but where that is put forward it
+ * follows slowly: a day more does not make everything a day older at once.
+ */
+void aging_init(struct store *s);
+int64_t aging_now(struct store *s);
+/* What was looked for counts now; looks again when due, or when a length of time is new. */
+void aging_tick(struct store *s, bool due);
+void aging_release(struct store *s); /* after the helper thread has ended */
+/* Records of q below cannot be read any more. */
+int64_t aging_floor(struct store *s, struct queue *q);
 
 /* recovery.c: finds the end of the log and makes the queues agree with it. */
 int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_recovery *found,

@@ -77,7 +77,7 @@ static struct str follow(struct store *s, struct reading *rd, const struct cq_un
 	} else {
 		struct segment *next = commitlog_after(&s->log, u->phys);
 
-		rd->skip_below = next ? next->base : 0;
+		rd->skip_below = MAX(rd->skip_below, next ? next->base : 0);
 	}
 	if (rec.n != u->size)
 		rec = STR_NONE;
@@ -98,6 +98,14 @@ static int64_t true_tags(struct str record, int64_t tags)
 	return message_tags_code(props_get(m.properties, PROP_TAGS));
 }
 
+/* First message of q that can be read. What a whole log took with it leaves a queue its last number. */
+static int64_t queue_min(struct store *s, struct queue *q)
+{
+	int64_t floor = aging_floor(s, q);
+
+	return cq_min(&s->cq, q, floor, floor > commitlog_min(&s->log));
+}
+
 static bool wanted(struct store *s, const struct store_query *q, struct reading *rd,
 	struct cq_unit *u, struct str *rec)
 {
@@ -115,10 +123,10 @@ static bool wanted(struct store *s, const struct store_query *q, struct reading 
 }
 
 /* A read that met something cold gives back nothing. */
-static void scan(struct store *s, const struct store_query *q, const char *units, int n,
-	struct store_batch *out)
+static void scan(struct store *s, const struct store_query *q, int64_t floor, const char *units,
+	int n, struct store_batch *out)
 {
-	struct reading rd = { .no_wait = q->no_wait };
+	struct reading rd = { .no_wait = q->no_wait, .skip_below = floor };
 	int i, max = MIN(q->max, STORE_BATCH_MAX);
 
 	for (i = 0; i < n && out->n < max; i++) {
@@ -157,7 +165,7 @@ void store_read(struct store *s, const struct store_query *q, struct store_batch
 	out->status = STORE_EMPTY_QUEUE;
 	if (!cq || !cq->max)
 		return;
-	out->min_off = cq_min(&s->cq, cq, commitlog_min(&s->log));
+	out->min_off = queue_min(s, cq);
 	out->max_off = cq->max;
 	out->next_off = q->offset;
 	if (q->offset < out->min_off) {
@@ -176,7 +184,7 @@ void store_read(struct store *s, const struct store_query *q, struct store_batch
 		out->status = STORE_HOLE;
 		out->next_off = q->offset + fu - q->offset % fu;
 	} else {
-		scan(s, q, units, n, out);
+		scan(s, q, aging_floor(s, cq), units, n, out);
 	}
 }
 
@@ -201,7 +209,7 @@ void store_queue_bounds(
 {
 	struct queue *q = cq_find(&s->cq, topic, queue);
 
-	*min = q ? cq_min(&s->cq, q, commitlog_min(&s->log)) : 0;
+	*min = q ? queue_min(s, q) : 0;
 	*max = q ? q->max : 0;
 }
 
@@ -249,7 +257,7 @@ int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64
 	if (!q || !q->max || q->first < 0)
 		return 0;
 	choose_file(s, q, ms, &lo, &hi);
-	lo = MAX(lo, cq_min(&s->cq, q, commitlog_min(&s->log)));
+	lo = MAX(lo, queue_min(s, q));
 	for (hi--; lo <= hi;) {
 		int64_t mid = lo + (hi - lo) / 2, t;
 		struct cq_unit u;
@@ -283,12 +291,25 @@ int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64
 	return ms - left_ms > right_ms - ms ? right : left;
 }
 
+/* Messages of its topic are kept for less than this one is old. */
+static bool outlived(struct store *s, struct str record, int64_t phys)
+{
+	struct rd r = rd_init(record);
+	struct queue *q;
+	struct message m;
+
+	if (!s->n_floors || message_decode(&r, &m, NULL))
+		return false;
+	q = cq_find(&s->cq, m.topic, m.queue_id);
+	return q && phys < aging_floor(s, q);
+}
+
 int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct err *e)
 {
 	struct segment *g = phys_off < 0 ? NULL : commitlog_find(&s->log, phys_off);
 	struct str rec = g ? record_of(s, g, phys_off) : STR_NONE;
 
-	if (!rec.n)
+	if (!rec.n || outlived(s, rec, phys_off))
 		return err_set(
 			e, TQ_ENOTFOUND, "no message at offset %lld", (long long)phys_off);
 	*out = (struct store_slice){ rec, segment_ref(g) };

@@ -6,9 +6,14 @@
  *	10 s		a checkpoint, if anything came in; commit log files past their time
  *
  * Only whole commit log files go, oldest first, when their last write is longer ago than the
- * retention, or when the disk is fuller than FORCE_RATIO; never the newest, none whose queue
- * entries are not durable, or numbering would be lost, and none that store_keep() asked for.
- * Queue and index files follow the beginning of the log.
+ * retention, or when the disk is beyond its mark for cleaning; never the newest, none whose queue
+ * entries are not durable, or numbering would be lost, and none that store_keep() asked for. The
+ * first file that must stay ends it: there are no holes. Queue and index files follow the beginning
+ * of the log. Beyond the disk's second mark nothing is taken in.
+ *
+ * Old is what aging_now() says, and a file's last write is the later of what its inode says and of
+ * the first store time behind it, which never goes back: a clock that was wrong for a while, now or
+ * when the file was written, deletes nothing young.
  *
  * A checkpoint: the loop writes out what units wait, the helper syncs the files that got some, and
  * when that is done and the log is durable as far as those units point, it is a fact and written
@@ -28,7 +33,6 @@
 
 #define EVERY_MS 10000
 #define INDEX_EVERY 6 /* checkpoints */
-#define FORCE_RATIO 0.85
 #define FILES_A_ROUND 10
 #define MANY_FILES 64
 #define QUEUES_A_ROUND 2000
@@ -130,32 +134,59 @@ int retention_drop_topic(struct store *s, struct str topic, struct err *e)
 	return rc;
 }
 
-static bool too_old(const struct segment *g, int64_t now_ms, int64_t retention_ms)
+static int64_t written_ms(const struct store *s, const struct segment *g)
 {
+	const struct segment *next = commitlog_after(&s->log, g->base);
+	int64_t ms = INT64_MAX;
 	struct stat st;
 
-	if (retention_ms < 0 || stat(g->path, &st))
-		return false;
-	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 +
-		       retention_ms <=
-	       now_ms;
+	if (!stat(g->path, &st))
+		ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	if (next && record_peek(next, next->base, commitlog_appended(&s->log)))
+		ms = MAX(ms, record_store_ms(next->map));
+	return ms;
+}
+
+static bool too_old(
+	const struct store *s, const struct segment *g, int64_t now_ms, int64_t retention_ms)
+{
+	return retention_ms >= 0 && written_ms(s, g) <= now_ms - retention_ms;
+}
+
+static bool beyond(const struct store *s, int percent, int64_t bytes)
+{
+	return (percent && s->disk_ratio * 100 > percent) || s->disk_free < bytes;
+}
+
+static bool must_clean(const struct store *s)
+{
+	return beyond(s, s->marks.clean_above, s->marks.clean_below);
+}
+
+static int64_t needed_from(const struct store *s)
+{
+	int64_t phys = INT64_MAX;
+
+	for (int i = 0; i < STORE_KEEPERS; i++)
+		phys = MIN(phys, s->keep[i]);
+	return phys;
 }
 
 static void clean_log(struct store *s, int64_t retention_ms)
 {
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = aging_now(s);
 	struct err e = ERR_INIT;
 	int n;
 
 	s->held_back = 0;
 	for (n = 0; n < FILES_A_ROUND && s->log.n > 1; n++) {
 		struct segment *g = s->log.segs[0];
-		bool forced = s->disk_ratio > FORCE_RATIO;
+		bool forced = must_clean(s);
 
 		if (g->base + g->size > MIN(store_durable(s), s->synced.queued) ||
-			(!forced && !too_old(g, now_ms, retention_ms)))
+			(!forced && !too_old(s, g, now_ms, retention_ms)))
 			break;
-		if (g->base + g->size > s->keep) {
+		if (g->base + g->size > needed_from(s)) {
 			s->held_back = g->base + g->size;
 			break;
 		}
@@ -188,6 +219,7 @@ void retention_look_at_disk(struct store *s)
 {
 	struct statvfs v;
 	int64_t used, room, percent;
+	bool refuses;
 
 	if (statvfs(s->dir, &v))
 		return;
@@ -197,6 +229,13 @@ void retention_look_at_disk(struct store *s)
 	s->disk_ratio = (double)percent / 100;
 	s->disk_total = (int64_t)(v.f_blocks * v.f_frsize);
 	s->disk_free = (int64_t)(v.f_bavail * v.f_frsize);
+	refuses = beyond(s, s->marks.refuse_above, s->marks.refuse_below);
+	if (refuses != s->disk_refuses)
+		log_warn("store",
+			"the disk of '%s' is %lld %% used, %lld bytes are free: messages are %s",
+			s->dir, (long long)percent, (long long)s->disk_free,
+			refuses ? "refused until there is room" : "accepted again");
+	s->disk_refuses = refuses;
 }
 
 /* ---- checkpoints ---- */
@@ -371,8 +410,11 @@ static void checkpoint_tick(struct store *s)
 
 void retention_tick(struct store *s, int64_t now_ms, int64_t retention_ms)
 {
+	bool due = now_ms - s->retention_at_ms >= EVERY_MS;
+
 	checkpoint_tick(s);
-	if (s->disk_ratio <= FORCE_RATIO && now_ms - s->retention_at_ms < EVERY_MS)
+	aging_tick(s, due);
+	if (!due && !must_clean(s))
 		return;
 	s->retention_at_ms = now_ms;
 	clean_log(s, retention_ms);

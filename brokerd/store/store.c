@@ -188,6 +188,7 @@ static int begin(struct store *s, struct err *e)
 static void store_free(struct store *s)
 {
 	retention_release(s);
+	aging_release(s);
 	index_close(&s->index);
 	cq_release(&s->cq);
 	flush_release(&s->flush);
@@ -227,7 +228,9 @@ int store_open(const struct store_opts *o, struct store **out, struct store_reco
 		store_free(s);
 		return err_wrap(e, "store '%s'", o->dir);
 	}
-	s->keep = INT64_MAX;
+	for (int i = 0; i < STORE_KEEPERS; i++)
+		s->keep[i] = INT64_MAX;
+	aging_init(s);
 	retention_look_at_disk(s);
 	retention_remove_tree(s, path_in(s, "trash")); /* what a crash left there */
 	store_index_soon(s); /* what a crash left to do */
@@ -318,8 +321,12 @@ int store_check_writable(struct store *s, struct err *e)
 {
 	if (UNLIKELY(s->read_only))
 		return err_set(e, TQ_EUNAVAILABLE, "the store is read-only: %s", s->reason);
-	if (LIKELY(!s->disk_full))
+	if (LIKELY(!s->disk_full && !s->disk_refuses))
 		return 0;
+	if (s->disk_refuses)
+		return err_set(e, TQ_ENOSPACE,
+			"the disk of '%s' is beyond its mark: %d %% used", s->dir,
+			(int)(s->disk_ratio * 100));
 	if (clock_mono_ms() < s->disk_retry_ms || (s->cq.full && cq_write_out(&s->cq, 64, e))) {
 		s->disk_retry_ms = MAX(s->disk_retry_ms, clock_mono_ms() + DISK_RETRY_MS / 2);
 		return err_set(e, TQ_ENOSPACE, "no space left in '%s'", s->dir);
@@ -620,16 +627,22 @@ void store_stats(struct store *s, struct store_stats *out)
 	out->disk_total = s->disk_total;
 	out->disk_free = s->disk_free;
 	out->read_only = s->read_only;
-	out->disk_full = s->disk_full;
+	out->disk_full = s->disk_full || s->disk_refuses;
 	memcpy(out->reason, s->reason, sizeof(out->reason));
 	out->damaged = s->damaged;
 	out->unreadable = s->unreadable;
 	out->cold = s->n_cold;
 }
 
-void store_keep(struct store *s, int64_t phys_off)
+void store_keep(struct store *s, enum store_keeper who, int64_t phys_off)
 {
-	s->keep = phys_off;
+	s->keep[who] = phys_off;
+}
+
+void store_set_disk_marks(struct store *s, const struct store_disk_marks *m)
+{
+	s->marks = *m;
+	retention_look_at_disk(s);
 }
 
 int64_t store_held_back(const struct store *s)

@@ -42,6 +42,12 @@ struct store_opts {
 	 * gave for it. NULL: the hash of its TAGS.
 	 */
 	int64_t (*tags_code)(const struct message *m);
+	/*
+	 * How long messages of a topic can be read, if that is less than the log is kept; negative:
+	 * as long as they are there. Asked again now and then. NULL: the same.
+	 */
+	int64_t (*keep_ms)(void *arg, struct str topic);
+	void *keep_arg;
 	/* No helper threads: syncs and index run inside the calls (tests, offline tools). */
 	bool inline_io;
 	/* Called on the loop thread when the durable watermark moved or a flush failed. */
@@ -187,7 +193,7 @@ struct store_stats {
 	int64_t earliest_ms; /* store time of the oldest record, -1 */
 	double disk_ratio;
 	int64_t disk_total, disk_free;
-	bool read_only, disk_full;
+	bool read_only, disk_full; /* full: or beyond its mark */
 	char reason[200]; /* of read_only */
 	int64_t damaged, unreadable; /* records that readers met, reads the disk failed */
 	int cold; /* reads that wait for the disk now */
@@ -195,14 +201,24 @@ struct store_stats {
 void store_stats(struct store *s, struct store_stats *out);
 /*
  * Somebody still needs the record at phys_off: its commit log file and all behind it stay, however
- * old, however full the disk. INT64_MAX, as at first: nobody does.
+ * old, however full the disk. INT64_MAX, as at first: nobody does. Each keeper has his own.
  */
-void store_keep(struct store *s, int64_t phys_off);
+enum store_keeper { STORE_KEEP_TIMED, STORE_KEEP_DELAYED, STORE_KEEP_HALF, STORE_KEEPERS };
+void store_keep(struct store *s, enum store_keeper who, int64_t phys_off);
 /*
  * The log below this would have gone but for store_keep(): whoever needs it should append what it
  * needs again and keep less. 0: nothing is held back.
  */
 int64_t store_held_back(const struct store *s);
+/*
+ * When the oldest files go before their time, and when nothing is taken in any more: so much of the
+ * disk is used, in percent, or so little is free, in bytes. 0: never for that reason, as at first.
+ */
+struct store_disk_marks {
+	int clean_above, refuse_above;
+	int64_t clean_below, refuse_below;
+};
+void store_set_disk_marks(struct store *s, const struct store_disk_marks *m);
 /* Housekeeping on a timer (each second): retention, checkpoint, disk state. retention_ms < 0: for ever. */
 void store_tick(struct store *s, int64_t retention_ms);
 
