@@ -15,6 +15,7 @@
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
 #include "brokerd/rebalance.h"
+#include "brokerd/redo.h"
 #include "brokerd/registry.h"
 #include "brokerd/routes.h"
 #include "brokerd/schedule.h"
@@ -163,6 +164,13 @@ static struct tx_limits tx_limits(const struct config *cfg)
 		cfg->retention, (int)cfg->transaction_check_max };
 }
 
+static void flush_redo(struct broker *b)
+{
+	int64_t safe = MIN(schedule_noted(b->schedule), timed_noted(b->timed));
+
+	redo_flush(b->redo, MIN(safe, store_durable(b->store)));
+}
+
 static void each_second(void *arg)
 {
 	struct broker *b = arg;
@@ -173,6 +181,7 @@ static void each_second(void *arg)
 	tx_flush(b->tx);
 	store_tick(b->store, b->cfg->retention);
 	offsets_flush(b->offsets);
+	flush_redo(b);
 }
 
 static void each_10_seconds(void *arg)
@@ -279,6 +288,7 @@ static int start_tx(struct broker *b, struct err *e)
 	const struct topic *t;
 	int rc;
 
+	o.ended = redo_ended(b->redo, &o.n_ended);
 	rc = catalog_ensure_system_topic(b->catalog, STR(TX_HALF_TOPIC), 1, &t, e);
 	if (!rc)
 		rc = catalog_ensure_system_topic(b->catalog, STR(TX_ASIDE_TOPIC), 1, &t, e);
@@ -311,6 +321,10 @@ static int start_services(struct broker *b, struct err *e)
 	b->rebalance = rebalance_new();
 	b->hold = hold_new(b);
 	server_on_close(b->server, on_close, b);
+	rc = redo_open(b->store, b->metadb, &b->redo, e);
+	if (rc)
+		return rc;
+	so.already = redo_levels(b->redo);
 	(void)((rc = schedule_open(&so, &b->schedule, e)) ||
 		(rc = timed_open(&to, &b->timed, e)) || (rc = start_tx(b, e)) ||
 		(rc = metadb_start(b->metadb, e)));
@@ -431,6 +445,7 @@ static int settle(struct broker *b, struct err *e)
 	timed_run(b->timed);
 	tx_flush(b->tx);
 	offsets_flush(b->offsets);
+	flush_redo(b);
 	metadb_close(b->metadb);
 	b->metadb = NULL;
 	return rc;
@@ -457,6 +472,7 @@ int broker_stop(struct broker *b, struct err *e)
 		*e = later;
 		rc = later.code;
 	}
+	redo_free(b->redo);
 	timed_free(b->timed);
 	tx_free(b->tx);
 	schedule_free(b->schedule);

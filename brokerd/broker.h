@@ -26,6 +26,7 @@ struct rebalance;
 struct schedule;
 struct timed;
 struct tx;
+struct redo;
 struct store;
 struct hold;
 struct stats;
@@ -46,6 +47,7 @@ struct broker {
 	struct schedule *schedule; /* messages of a delay level: schedule.h */
 	struct timed *timed; /* messages with a time of their own: timed.h */
 	struct tx *tx; /* transactions: tx.h */
+	struct redo *redo; /* what a crash left half done: redo.h */
 	struct stats *stats; /* counters: stats.h */
 	struct dispatch *dispatch; /* handlers by code: dispatch.h */
 	struct host host; /* advertised: store host of records, address of routes */

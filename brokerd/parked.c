@@ -6,6 +6,7 @@
  */
 #include "parked.h"
 
+#include "clock.h"
 #include "log.h"
 #include "props.h"
 
@@ -53,12 +54,17 @@ bool parked_unwrap(struct message *m)
 
 enum parked parked_deliver(const struct parked_out *o, struct message *m, struct store_at *at)
 {
-	struct store_put put = { .m = m, .keep_store_host = true };
+	struct store_put put = {
+		.m = m,
+		.keep_store_host = true,
+		.not_before_ms = clock_wall_ms(),
+	};
 	struct err e = ERR_INIT;
 
 	if (!parked_unwrap(m) || (o->wanted && !o->wanted(o->arg, m->topic)))
 		return PARKED_DROPPED;
 	put.tags_code = message_tags_code(props_get(m->properties, PROP_TAGS));
+	m->prepared_off = m->phys_off; /* what it was made of: redo.h */
 	if (store_append(o->store, &put, at, &e)) {
 		log_every(10, LOG_WARN_, o->who, "cannot deliver to '" STR_FMT "': %s",
 			STR_ARG(m->topic), e.msg);

@@ -100,6 +100,7 @@ static int append(struct store *s, struct message *m, const struct way *w,
 	m->queue_id = w->queue;
 	m->properties = buf_str(&props);
 	m->reconsume_times++;
+	m->prepared_off = 0; /* this is a message of its own */
 	if (w->level > 0)
 		put.tags_code = schedule_redirect(m, w->level, clock_wall_ms(), &redirected);
 	if (buf_err(&props) || buf_err(&redirected))

@@ -64,6 +64,7 @@ struct queue {
 	int64_t end_off; /* of the log behind the last copy made */
 	int64_t mark, mark_end; /* next and end_off at the last flush */
 	int64_t saved; /* in metadb, or on its way; -1: never */
+	int64_t noted, noted_end; /* in metadb for sure; the end of the log behind its copies */
 };
 
 struct schedule {
@@ -215,7 +216,7 @@ void schedule_arrival(struct schedule *s, int queue, int64_t due_ms)
 
 struct save {
 	struct schedule *s;
-	int64_t off[SCHEDULE_LEVELS]; /* -1: unchanged */
+	int64_t off[SCHEDULE_LEVELS], end_off[SCHEDULE_LEVELS]; /* -1: unchanged */
 };
 
 static int write_progress(struct meta *m, void *arg, struct err *e)
@@ -233,23 +234,35 @@ static void progress_written(void *arg, int rc, const struct err *e)
 {
 	struct save *save = arg;
 
-	for (int i = 0; rc && i < SCHEDULE_LEVELS; i++)
-		if (save->off[i] >= 0)
-			save->s->q[i].saved = -1; /* the next flush tries again */
+	for (int i = 0; i < SCHEDULE_LEVELS; i++) {
+		struct queue *q = &save->s->q[i];
+
+		if (save->off[i] < 0)
+			continue;
+		if (rc) {
+			q->saved = -1; /* the next flush tries again */
+		} else {
+			q->noted = save->off[i];
+			q->noted_end = save->end_off[i];
+		}
+	}
 	if (rc)
 		log_every(10, LOG_ERROR_, "schedule", "progress not stored: %s", e->msg);
 	mem_free(save);
 }
 
 /* The position that may be saved now; -1 if there is nothing new. */
-static int64_t safe_position(struct queue *q, int64_t durable)
+static int64_t safe_position(struct queue *q, int64_t durable, int64_t *end_off)
 {
 	int64_t safe = -1;
 
-	if (q->end_off <= durable)
+	if (q->end_off <= durable) {
 		safe = q->next;
-	else if (q->mark_end <= durable)
+		*end_off = q->end_off;
+	} else if (q->mark_end <= durable) {
 		safe = q->mark;
+		*end_off = q->mark_end;
+	}
 	if (q->mark_end <= durable) {
 		q->mark = q->next;
 		q->mark_end = q->end_off;
@@ -279,7 +292,7 @@ void schedule_flush(struct schedule *s)
 	store_keep(s->o.store, STORE_KEEP_DELAYED, needed(s));
 	save->s = s;
 	for (int i = 0; i < SCHEDULE_LEVELS; i++) {
-		save->off[i] = safe_position(&s->q[i], durable);
+		save->off[i] = safe_position(&s->q[i], durable, &save->end_off[i]);
 		if (save->off[i] < 0)
 			continue;
 		s->q[i].saved = save->off[i];
@@ -289,6 +302,16 @@ void schedule_flush(struct schedule *s)
 		metadb_submit(s->o.db, write_progress, progress_written, save);
 	else
 		mem_free(save);
+}
+
+int64_t schedule_noted(const struct schedule *s)
+{
+	int64_t noted = INT64_MAX;
+
+	for (int i = 0; i < SCHEDULE_LEVELS; i++)
+		if (s->q[i].next != s->q[i].noted)
+			noted = MIN(noted, s->q[i].noted_end);
+	return noted;
 }
 
 int64_t schedule_progress(const struct schedule *s, int level)
@@ -306,7 +329,7 @@ static int load_level(void *arg, struct meta *m, struct err *e UNUSED)
 	if (level < 1 || level > SCHEDULE_LEVELS)
 		return 0;
 	s->q[level - 1].next = s->q[level - 1].mark = s->q[level - 1].saved =
-		meta_col_int(m, 1);
+		s->q[level - 1].noted = meta_col_int(m, 1);
 	return 0;
 }
 
@@ -329,6 +352,8 @@ int schedule_open(const struct schedule_opts *o, struct schedule **out, struct e
 		mem_free(s);
 		return err_wrap(e, "loading the progress of delayed messages");
 	}
+	for (int i = 0; o->already && i < SCHEDULE_LEVELS; i++)
+		s->q[i].next = s->q[i].mark = MAX(s->q[i].next, o->already[i]);
 	s->timer = evtimer_new(o->base, fire, s);
 	BUG_ON(!s->timer);
 	*out = s;

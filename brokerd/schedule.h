@@ -11,8 +11,8 @@
  *
  * and the arrival callback of the store calls schedule_arrival() for that topic. A level whose
  * queue is read to its end has no timer. What is due is appended; the turn of the loop commits
- * it. Progress is kept in metadb, never ahead of what the log has synced: a crash delivers the
- * last second again, and loses nothing.
+ * it. Progress is kept in metadb, never ahead of what the log has synced; what a crash leaves
+ * delivered and not noted is found by redo.h.
  */
 #ifndef TDMQ_SCHEDULE_H
 #define TDMQ_SCHEDULE_H
@@ -48,6 +48,8 @@ struct schedule_opts {
 	/* A message was put back, `bytes` long. May be NULL. */
 	void (*delivered)(void *arg, struct str topic, int64_t bytes);
 	void *arg;
+	/* By level - 1, may be NULL: what is before was delivered: redo.h. */
+	const int64_t *already;
 };
 /* Loads the progress; before metadb_start(). */
 int schedule_open(const struct schedule_opts *o, struct schedule **out, struct err *e) MUST_USE;
@@ -60,6 +62,8 @@ void schedule_free(struct schedule *s); /* does not flush */
 void schedule_arrival(struct schedule *s, int queue, int64_t due_ms);
 /* Saves the progress that is safe; each second and before metadb_close(). */
 void schedule_flush(struct schedule *s);
+/* Copies made before this offset of the log are in the saved progress; INT64_MAX: all are. */
+int64_t schedule_noted(const struct schedule *s);
 /* Next offset to deliver of a level, 1..18 (45, 28). */
 int64_t schedule_progress(const struct schedule *s, int level);
 

@@ -52,7 +52,7 @@
 
 struct done {
 	struct timed_item it;
-	int64_t end_off; /* of the log behind the copy; 0: dropped */
+	int64_t phys_off, end_off; /* of the copy in the log; 0: dropped */
 };
 
 enum roll { ROLL_OFF, ROLL_WANTED, ROLL_SELECTING, ROLL_COPIED };
@@ -154,7 +154,7 @@ int64_t timed_tags_code(const struct message *m)
 /* ---- records ---- */
 
 /* Seq of a record of the timer topic: its own offset, or that of what it is a copy of. */
-static bool record_seq(const struct message *m, int64_t *seq)
+bool timed_seq(const struct message *m, int64_t *seq)
 {
 	struct str text = props_get(m->properties, PROP_TIMER_SEQ);
 
@@ -170,7 +170,7 @@ static bool row_record(struct timed *t, const struct timed_item *it, struct stor
 
 	if (!store_get(t->o.store, it->phys, slice, NULL)) {
 		if (!parked_decode(slice->bytes, m, NULL) && str_is(m->topic, TIMED_TOPIC) &&
-			record_seq(m, &seq) && seq == it->seq)
+			timed_seq(m, &seq) && seq == it->seq)
 			return true;
 		store_slice_unref(slice->segment);
 	}
@@ -180,11 +180,10 @@ static bool row_record(struct timed *t, const struct timed_item *it, struct stor
 	return false;
 }
 
-static void add_done(struct timed *t, const struct timed_item *it, int64_t end_off)
+static void add_done(struct timed *t, const struct timed_item *it, const struct store_at *at)
 {
 	BUG_ON(t->n_done == ARRAY_LEN(t->done));
-	t->done[t->n_done].it = *it;
-	t->done[t->n_done++].end_off = end_off;
+	t->done[t->n_done++] = (struct done){ *it, at->phys_off, at->end_off };
 }
 
 /* ---- out of it ---- */
@@ -198,7 +197,7 @@ static bool deliver_one(struct timed *t, const struct timed_item *it, int64_t *b
 	struct message m;
 
 	if (!row_record(t, it, &slice, &m)) {
-		add_done(t, it, 0);
+		add_done(t, it, &at);
 		return true;
 	}
 	what = parked_deliver(&t->out, &m, &at);
@@ -206,7 +205,7 @@ static bool deliver_one(struct timed *t, const struct timed_item *it, int64_t *b
 	if (what == PARKED_AGAIN)
 		return false;
 	*bytes += at.size;
-	add_done(t, it, at.end_off);
+	add_done(t, it, &at);
 	return true;
 }
 
@@ -239,7 +238,7 @@ static bool copy_one(struct timed *t, const struct timed_item *it, struct store_
 	int rc;
 
 	if (!row_record(t, it, &slice, &m)) {
-		add_done(t, it, 0);
+		add_done(t, it, &(struct store_at){ 0 });
 		return true;
 	}
 	snprintf(seq, sizeof(seq), "%lld", (long long)it->seq);
@@ -441,7 +440,7 @@ static void follow_one(struct timed *t, struct round *r, int64_t off, int64_t ph
 		return;
 	}
 	rd = rd_init(slice.bytes);
-	if (!message_decode(&rd, &m, NULL) && record_seq(&m, &f->it.seq)) {
+	if (!message_decode(&rd, &m, NULL) && timed_seq(&m, &f->it.seq)) {
 		f->copy = f->it.seq != off;
 		r->n_in++;
 	}
@@ -613,6 +612,14 @@ void timed_stop(struct timed *t)
 	t->stopping = true;
 	t->again_ms = 0;
 	evtimer_del(t->event);
+}
+
+int64_t timed_noted(const struct timed *t)
+{
+	for (size_t i = 0; i < t->n_done; i++)
+		if (t->done[i].end_off)
+			return t->done[i].phys_off;
+	return INT64_MAX;
 }
 
 int64_t timed_pending(const struct timed *t)

@@ -12,7 +12,7 @@
  *
  * The arrival callback of the store calls timed_arrival() for that topic, and the one of the
  * durable watermark timed_run(). Delivery is in order of time, what is due in the same
- * millisecond in order of acceptance. A crash delivers the last second again and loses nothing.
+ * millisecond in order of acceptance. A crash repeats nothing (redo.h) and loses nothing.
  *
  * What waits may be older than the log is kept: timed_tick() tells the store what is still needed,
  * and copies it to the end of the log when the store would rather let go of it. With flush async
@@ -41,6 +41,8 @@ int timed_due(struct str value, int64_t now_ms, int64_t max_delay_ms, int64_t *d
 int timed_redirect(struct message *m, struct buf *props, struct err *e) MUST_USE;
 /* Tags code of the unit of a record of the timer topic: for recovery. */
 int64_t timed_tags_code(const struct message *m);
+/* Which of those that are due at the same time a record of the timer topic is. */
+bool timed_seq(const struct message *m, int64_t *seq);
 
 struct timed_opts {
 	struct event_base *base;
@@ -66,6 +68,8 @@ void timed_tick(struct timed *t);
  * timed_run() saves what was.
  */
 void timed_stop(struct timed *t);
+/* Copies made before this offset of the log are gone from the table; INT64_MAX: all are. */
+int64_t timed_noted(const struct timed *t);
 void timed_free(struct timed *t); /* after metadb_close() */
 int64_t timed_pending(const struct timed *t); /* accepted and not known to be delivered */
 

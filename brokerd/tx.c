@@ -306,6 +306,7 @@ static int store_half(
 		return err_set(e, TQ_EMSGILLEGAL, "no room for the count of checks");
 	m->topic = STR(TX_HALF_TOPIC);
 	m->queue_id = 0;
+	m->prepared_off = m->phys_off; /* it stands for that one: redo.h */
 	m->properties = buf_str(props);
 	rc = append(t, m, tags_of(m), &at, e);
 	if (rc)
@@ -377,6 +378,7 @@ static int set_aside(struct tx *t, struct message *m, struct err *e)
 		STR_ARG(props_get(m->properties, PROP_REAL_TOPIC)));
 	m->topic = STR(TX_ASIDE_TOPIC);
 	m->queue_id = 0;
+	m->prepared_off = m->phys_off;
 	rc = append(t, m, tags_of(m), &at, e);
 	if (!rc)
 		rc = note(t, off, e);
@@ -597,6 +599,20 @@ static int64_t kept(struct tx *t, const char *topic, int64_t *max)
 	return MIN(MAX(off, min), *max);
 }
 
+/* What was committed or stored again, and has no note of it. */
+static void end_ended(struct tx *t)
+{
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < t->o.n_ended; i++) {
+		int64_t off = t->o.ended[i];
+
+		if (off < t->max && !txmap_is_ended(t->map, off) && note(t, off, &e))
+			log_warn("tx", "the end of half message %lld is not noted: %s",
+				(long long)off, e.msg);
+	}
+}
+
 struct tx *tx_open(const struct tx_opts *o, const struct tx_limits *l)
 {
 	struct tx *t = mem_alloc(sizeof(*t));
@@ -612,6 +628,7 @@ struct tx *tx_open(const struct tx_opts *o, const struct tx_limits *l)
 	t->op = kept(t, TX_OP_TOPIC, &op_max);
 	for (int64_t i = t->op; i < op_max; i++)
 		(void)note_read(t, i, true);
+	end_ended(t);
 	t->mark = first;
 	t->mark_op = t->op;
 	t->timer = evtimer_new(o->base, fire, t);

@@ -51,6 +51,9 @@ struct tx_opts {
 	/* When a committed message with this property is due; see timed_due(). */
 	int (*due)(void *arg, struct str start_deliver, int64_t *due_ms, struct err *e);
 	void *arg;
+	/* Queue offsets of half messages that are ended though no note says so: redo.h. */
+	const int64_t *ended;
+	size_t n_ended;
 };
 
 /* Reads where it was; the store and the offsets are open. */

@@ -304,6 +304,36 @@ static bool outlived(struct store *s, struct str record, int64_t phys)
 	return q && phys < aging_floor(s, q);
 }
 
+void store_walk(struct store *s, int64_t phys_off, store_each fn, void *arg)
+{
+	int64_t off = MAX(phys_off, commitlog_min(&s->log));
+	int64_t end = commitlog_appended(&s->log);
+	struct message m;
+
+	while (off < end) {
+		struct segment *g = commitlog_find(&s->log, off);
+
+		if (!g) {
+			g = commitlog_after(&s->log, off);
+			if (!g)
+				return;
+			off = g->base;
+		}
+		switch (record_at(g, off, end, false, &m)) {
+		case RECORD_GOOD:
+			if (!fn(arg, &m))
+				return;
+			off += m.size;
+			break;
+		case RECORD_BLANK:
+			off = g->base + g->size;
+			break;
+		default:
+			off = record_resync(g, off, end);
+		}
+	}
+}
+
 int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct err *e)
 {
 	struct segment *g = phys_off < 0 ? NULL : commitlog_find(&s->log, phys_off);

@@ -384,6 +384,8 @@ static void write_record(struct store *s, const struct store_put *p, uint32_t si
 		m.store = s->o.host;
 	if (!s->turn_ms)
 		s->turn_ms = s->last_ms = MAX(s->last_ms, clock_wall_ms());
+	if (p->not_before_ms > s->turn_ms)
+		s->turn_ms = s->last_ms = p->not_before_ms;
 	m.store_ms = s->turn_ms;
 	m.phys_off = s->log.end;
 	m.queue_off = 0;

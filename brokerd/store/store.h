@@ -96,6 +96,7 @@ struct store_put {
 	const struct message *m;
 	int64_t tags_code;
 	bool keep_store_host;
+	int64_t not_before_ms; /* a time that has passed; the turn's may be some ms earlier */
 };
 int store_append(
 	struct store *s, const struct store_put *p, struct store_at *at, struct err *e);
@@ -180,6 +181,12 @@ int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct
 /* Queue unit at an offset; false if there is none. */
 bool store_unit(struct store *s, struct str topic, int queue, int64_t queue_off, int64_t *phys,
 	uint32_t *size, int64_t *tags_code);
+/*
+ * Every sound record from phys_off on (a record or not: from the next), in order, until fn says
+ * false. Waits for the disk: for the start.
+ */
+typedef bool (*store_each)(void *arg, const struct message *m);
+void store_walk(struct store *s, int64_t phys_off, store_each fn, void *arg);
 /* By key or unique id; hits sorted by offset. Keys are not compared, as Apache. Returns the count. */
 int store_query_key(struct store *s, struct str topic, struct str key, int max,
 	int64_t begin_ms, int64_t end_ms, int64_t *phys, int64_t *index_last_ms,

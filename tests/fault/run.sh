@@ -9,6 +9,8 @@ rc=0
 for flush in sync async; do
 	"${B:-build}/fault-kill" "${B:-build}/brokerd" "$dir/$flush" "${1:-25}" "$flush" || rc=1
 	rm -rf "${dir:?}/$flush"
+	"${B:-build}/fault-wait" "${B:-build}/brokerd" "$dir/wait" "${1:-25}" "$flush" || rc=1
+	rm -rf "${dir:?}/wait"
 done
 "${B:-build}/fault-meta" "${B:-build}/brokerd" "$dir/meta" "${1:-25}" || rc=1
 exit $rc
