@@ -130,7 +130,7 @@ apache_java() {
 answers() {
 	local header='{"code":'$2',"language":"OTHER","version":409,"opaque":1,"flag":0}' size answer
 	size=$(printf '\\0\\0\\0\\x%02x' $((${#header} + 4)) ${#header})
-	exec 3<>"/dev/tcp/${1%:*}/${1#*:}" || return 1
+	{ exec 3<>"/dev/tcp/${1%:*}/${1#*:}"; } 2>/dev/null || return 1
 	printf "$size%s" "$header" >&3
 	answer=$(timeout 2 dd bs=64k count=1 <&3 2>/dev/null | tr -d '\0')
 	exec 3>&-
