@@ -14,6 +14,7 @@
 #include "brokerd/membership.h"
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
+#include "brokerd/overrides.h"
 #include "brokerd/rebalance.h"
 #include "brokerd/redo.h"
 #include "brokerd/registry.h"
@@ -196,6 +197,41 @@ static void each_10_seconds(void *arg)
 
 /* --- start --- */
 
+/* Whoever keeps a copy of a setting gets the new one. */
+void broker_settings_changed(struct broker *b)
+{
+	struct catalog_opts *o = catalog_opts(b->catalog);
+	struct tx_limits limits = tx_limits(b->cfg);
+	struct store_disk_marks marks = disk_marks(b->cfg);
+
+	catalog_set_auto_create(
+		b->catalog, b->cfg->auto_create_topics, b->cfg->auto_create_groups);
+	o->template_queues = (int)b->cfg->topic_queues;
+	o->max_namespaces = (int)b->cfg->max_namespaces;
+	o->max_topics = (int)b->cfg->max_topics;
+	o->max_groups = (int)b->cfg->max_groups;
+	log_set_level((enum log_level)b->cfg->log_level);
+	if (b->tx)
+		tx_set_limits(b->tx, &limits);
+	store_set_disk_marks(b->store, &marks);
+}
+
+/* What requests changed while an earlier process ran. */
+static void load_overrides(struct broker *b)
+{
+	struct catalog_kv *rows;
+	struct arena a;
+	size_t n;
+
+	arena_init(&a);
+	n = catalog_kv_list(b->catalog, STR(OVERRIDES_SPACE), &a, &rows);
+	for (size_t i = 0; i < n; i++)
+		overrides_load(b->overrides, rows[i].key, rows[i].value);
+	arena_release(&a);
+	if (n)
+		broker_settings_changed(b);
+}
+
 static int start_metadata(struct broker *b, struct err *e)
 {
 	const struct config *cfg = b->cfg;
@@ -219,6 +255,8 @@ static int start_metadata(struct broker *b, struct err *e)
 		(rc = catalog_open(b->metadb, &co, &b->catalog, e)) ||
 		(rc = offsets_open(b->metadb, &b->offsets, e)));
 	mem_free(path);
+	if (!rc)
+		load_overrides(b);
 	return rc;
 }
 
@@ -384,6 +422,7 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 	memset(b, 0, sizeof(*b));
 	b->cfg = cfg;
 	b->start_ms = clock_wall_ms();
+	b->overrides = overrides_new(cfg);
 	b->stats = stats_new();
 	b->dispatch = dispatch_new();
 	(void)((rc = fsio_mkdirs(cfg->data, 0750, e)) || (rc = server_new(b, &b->server, e)) ||
@@ -406,18 +445,8 @@ void broker_run(struct broker *b)
 
 void broker_reload(struct broker *b)
 {
-	struct catalog_opts *o = catalog_opts(b->catalog);
-	struct tx_limits limits = tx_limits(b->cfg);
-	struct store_disk_marks marks = disk_marks(b->cfg);
-
-	catalog_set_auto_create(
-		b->catalog, b->cfg->auto_create_topics, b->cfg->auto_create_groups);
-	o->template_queues = (int)b->cfg->topic_queues;
-	o->max_namespaces = (int)b->cfg->max_namespaces;
-	o->max_topics = (int)b->cfg->max_topics;
-	o->max_groups = (int)b->cfg->max_groups;
-	tx_set_limits(b->tx, &limits);
-	store_set_disk_marks(b->store, &marks);
+	overrides_lay(b->overrides);
+	broker_settings_changed(b);
 }
 
 void broker_quit(struct broker *b)
@@ -486,6 +515,7 @@ int broker_stop(struct broker *b, struct err *e)
 	server_free(b->server);
 	dispatch_free(b->dispatch);
 	stats_free(b->stats);
+	overrides_free(b->overrides);
 	return rc;
 }
 

@@ -16,6 +16,7 @@
 #include "message.h"
 
 struct server;
+struct overrides;
 struct metadb;
 struct catalog;
 struct offsets;
@@ -33,7 +34,8 @@ struct stats;
 struct dispatch;
 
 struct broker {
-	struct config *cfg; /* owned by main, read-only apart from reload */
+	struct config *cfg; /* owned by main, read-only apart from reload and settings */
+	struct overrides *overrides; /* what requests changed of cfg: overrides.h */
 	struct server *server; /* loop, listeners, connections: server.h */
 	struct metadb *metadb; /* SQLite: metadb.h */
 	struct catalog *catalog; /* namespaces, topics, groups: catalog.h */
@@ -62,8 +64,10 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e) MUST_USE;
 /* Runs the loop until broker_quit(). */
 void broker_run(struct broker *b);
 void broker_quit(struct broker *b);
-/* The settings that may change at run time have changed. */
+/* The settings that may change at run time have changed; what requests changed is laid over. */
 void broker_reload(struct broker *b);
+/* One of them was changed by a request. */
+void broker_settings_changed(struct broker *b);
 /* Commits, syncs, closes. Everything is freed also when the last sync failed. */
 int broker_stop(struct broker *b, struct err *e);
 

@@ -137,6 +137,14 @@ static int check_names(const struct config *cfg, struct err *e)
 	return 0;
 }
 
+int config_check(const struct config *cfg, struct err *e)
+{
+	if (cfg->max_message_size * 2 <= cfg->commitlog_file_size)
+		return 0;
+	return err_set(
+		e, TQ_EPRECOND, "commitlog-file-size must be at least twice max-message-size");
+}
+
 int config_settle(struct conf *c, struct config *cfg, struct err *e)
 {
 	int rc = cfg->dev ? settle_dev(c, e) : 0;
@@ -147,8 +155,5 @@ int config_settle(struct conf *c, struct config *cfg, struct err *e)
 		rc = check_addresses(cfg, e);
 	if (!rc && membership_check(cfg->nameserver, e))
 		rc = err_wrap(e, "nameserver");
-	if (!rc && cfg->max_message_size * 2 > cfg->commitlog_file_size)
-		rc = err_set(e, TQ_EPRECOND,
-			"commitlog-file-size must be at least twice max-message-size");
-	return rc;
+	return rc ? rc : config_check(cfg, e);
 }

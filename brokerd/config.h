@@ -31,6 +31,9 @@ extern const char *const config_flush_names[]; /* in the order of enum store_flu
 /* After loading: what dev changes where nobody said otherwise, then the rules between settings. */
 int config_settle(struct conf *c, struct config *cfg, struct err *e) MUST_USE;
 
+/* The rules between settings that may change while brokerd runs. */
+int config_check(const struct config *cfg, struct err *e) MUST_USE;
+
 /* A literal address of either family, without port: "127.0.0.1", "::1". */
 int config_address(const char *key, const char *text, struct host *out, struct err *e) MUST_USE;
 

@@ -172,27 +172,21 @@ static void put_rows(struct jw *w, struct request *rq, struct str group, const s
 	}
 }
 
-/* Topics whose consumption by the group is known, with its retry topic. */
+/* Topics of which the group has positions. */
 static size_t topics_of(struct request *rq, struct str group, const struct topic ***out)
 {
 	const struct catalog *c = rq->broker->catalog;
 	struct offset_pair *pairs;
 	const struct topic *t;
-	char retry[WIRE_TOPIC_MAX + 1];
 	size_t n, found = 0;
 
 	n = offsets_list(rq->broker->offsets, STR_NONE, group, rq->arena, &pairs);
 	*out = arena_alloc(rq->arena, (n + 1) * sizeof(**out));
-	snprintf(retry, sizeof(retry), "%s" STR_FMT, NAMES_RETRY, STR_ARG(group));
 	for (size_t i = 0; i < n; i++) {
 		t = catalog_topic(c, pairs[i].topic);
-		if (t && !str_is(pairs[i].topic, retry) &&
-			is_counted(rq, group, pairs[i].topic))
+		if (t && is_counted(rq, group, pairs[i].topic))
 			(*out)[found++] = t;
 	}
-	t = catalog_topic(c, str_of(retry));
-	if (t)
-		(*out)[found++] = t;
 	return found;
 }
 
@@ -257,7 +251,7 @@ static void put_group_stats(
 	jw_key(w, group);
 	jw_array(w);
 	for (size_t i = 0; i < n; i++) {
-		if (topics[i]->order != ordered)
+		if (ordered && !topics[i]->order)
 			continue;
 		jw_object(w);
 		jw_kv_double(w, "consumeTps", consume_tps(rq, str_of(group), topics[i]));

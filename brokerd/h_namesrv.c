@@ -121,6 +121,19 @@ static size_t find_route(struct request *rq, struct str topic, struct own *o,
 	return n;
 }
 
+/* "broker-a:4": which queues a topic in order has, for its producers. */
+static void put_order(struct jw *w, const struct request *rq, struct str topic)
+{
+	struct str order = STR_NONE;
+
+	if (rq->broker->cfg->order_messages)
+		order = catalog_kv_get(rq->broker->catalog, STR("ORDER_TOPIC_CONFIG"), topic);
+	if (order.p) {
+		jw_key(w, "orderTopicConf");
+		jw_str(w, order);
+	}
+}
+
 static int get_route(struct request *rq, const void *fields)
 {
 	const struct route *f = fields;
@@ -144,6 +157,7 @@ static int get_route(struct request *rq, const void *fields)
 	jw_key(&w, "filterServerTable");
 	jw_object(&w);
 	jw_end(&w);
+	put_order(&w, rq, f->topic);
 	jw_key(&w, "queueDatas");
 	jw_array(&w);
 	for (size_t i = 0; i < n; i++)
@@ -378,7 +392,7 @@ static int add_write_perm(struct request *rq, const void *fields)
 	return set_write(rq, f->broker, false, "addTopicCount");
 }
 
-/* ---- 216, 318, 319 ---- */
+/* ---- 216 ---- */
 
 struct delete_topic {
 	struct str topic, cluster;
@@ -394,21 +408,6 @@ static int delete_in_namesrv(struct request *rq, const void *fields)
 	const struct delete_topic *f = fields;
 
 	routes_delete_topic(rq->broker->routes, f->topic, f->cluster);
-	return 0;
-}
-
-static int update_config(struct request *rq, const void *fields UNUSED)
-{
-	return err_set(&rq->err, TQ_EDENIED,
-		"the name server's settings are those of brokerd: change its configuration file");
-}
-
-static int get_config(struct request *rq, const void *fields UNUSED)
-{
-	reply_body_str(rq, str_of(arena_fmt(rq->arena,
-				   "listenPort=%d\norderMessageEnable=false\n"
-				   "clusterTest=false\nproductEnvName=center\n",
-				   rq->broker->nameserver_port)));
 	return 0;
 }
 
@@ -431,10 +430,20 @@ static const struct field kv_list_fields[] = {
 	FIELD_STR("namespace", struct kv, space, REQUIRED), FIELD_END
 };
 
+/* Texts of brokerd's own: seen and changed by the requests they belong to only. */
+static bool is_private(struct str space)
+{
+	return str_starts(space, STR("brokerd/"));
+}
+
 static int store_kv(struct request *rq, const struct kv *f)
 {
-	struct later *l = later_new(rq, NULL, NULL);
+	struct later *l;
 
+	if (is_private(f->space))
+		return err_set(&rq->err, TQ_EDENIED, "namespace '" STR_FMT "' is not for texts",
+			STR_ARG(f->space));
+	l = later_new(rq, NULL, NULL);
 	return later_started(l, catalog_kv_put(rq->broker->catalog, f->space, f->key, f->value,
 					later_done, l, &rq->err));
 }
@@ -452,7 +461,9 @@ static int delete_kv(struct request *rq, const void *fields)
 static int get_kv(struct request *rq, const void *fields)
 {
 	const struct kv *f = fields;
-	struct str value = catalog_kv_get(rq->broker->catalog, f->space, f->key);
+	struct str value = is_private(f->space)
+				   ? STR_NONE
+				   : catalog_kv_get(rq->broker->catalog, f->space, f->key);
 
 	if (!value.p)
 		return err_set(&rq->err, TQ_ENOTFOUND,
@@ -470,7 +481,7 @@ static int list_kv(struct request *rq, const void *fields)
 	struct jw w;
 	size_t n = catalog_kv_list(rq->broker->catalog, f->space, rq->arena, &rows);
 
-	if (!n)
+	if (!n || is_private(f->space))
 		return err_set(&rq->err, TQ_ENOTFOUND, "No config item, Namespace: " STR_FMT,
 			STR_ARG(f->space));
 	w = body_begin(&b);
@@ -495,8 +506,6 @@ const struct handler h_namesrv[] = { { REQ_GET_ROUTEINFO_BY_TOPIC, route_fields,
 		add_write_perm, NEED_ADMIN },
 	{ REQ_DELETE_TOPIC_IN_NAMESRV, delete_topic_fields, sizeof(struct delete_topic),
 		delete_in_namesrv, NEED_ADMIN },
-	{ REQ_UPDATE_NAMESRV_CONFIG, NULL, 0, update_config, NEED_ADMIN },
-	{ REQ_GET_NAMESRV_CONFIG, NULL, 0, get_config, NEED_READ },
 	{ REQ_PUT_KV_CONFIG, kv_put_fields, sizeof(struct kv), put_kv, NEED_ADMIN },
 	{ REQ_DELETE_KV_CONFIG, kv_get_fields, sizeof(struct kv), delete_kv, NEED_ADMIN },
 	{ REQ_GET_KV_CONFIG, kv_get_fields, sizeof(struct kv), get_kv, NEED_READ },

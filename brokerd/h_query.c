@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_query: single messages, by where they lie (33) or by a key (12). Keys are found by hash;
- * clients compare the keys themselves, as they do with Apache.
+ * h_query: single messages, by where they lie (33) or by a key (12), and the units of a queue
+ * (321). Keys are found by hash; clients compare the keys themselves, as they do with Apache.
  */
+#include "brokerd/body.h"
 #include "brokerd/broker.h"
-#include "brokerd/dispatch.h"
+#include "brokerd/registry.h"
 #include "brokerd/store/store.h"
 
 #define QUERY_MAX 64
@@ -79,7 +80,94 @@ static int query_message(struct request *rq, const void *fields)
 	return 0;
 }
 
+/* ---- 321 ---- */
+
+#define UNITS_MAX 10000 /* of one answer */
+
+struct units {
+	struct str topic, group;
+	int queue, count;
+	int64_t index;
+};
+
+static const struct field units_fields[] = { FIELD_TOPIC(
+						     "topic", struct units, topic, REQUIRED),
+	FIELD_I32("queueId", struct units, queue, REQUIRED),
+	FIELD_I64("index", struct units, index, REQUIRED),
+	FIELD_I32("count", struct units, count, REQUIRED),
+	FIELD_GROUP("consumerGroup", struct units, group, 0), FIELD_END };
+
+/* Apache's filter data is a bloom filter that brokerd has not: null, as there without SQL92. */
+static const struct subscription *put_filter(
+	struct jw *w, const struct request *rq, const struct units *f)
+{
+	const struct subscription *sub;
+
+	if (!f->group.n)
+		return NULL;
+	sub = registry_subscription(rq->broker->registry, f->group, f->topic, NULL);
+	jw_kv_text(w, "filterData",
+		sub ? "null"
+		    : arena_fmt(rq->arena, STR_FMT "@" STR_FMT " is not online!",
+			      STR_ARG(f->group), STR_ARG(f->topic)));
+	return sub;
+}
+
+static void put_units(struct jw *w, const struct request *rq, const struct units *f)
+{
+	int64_t phys, tags_code;
+	uint32_t size;
+
+	jw_key(w, "queueData");
+	jw_array(w);
+	for (int i = 0; i < MIN(f->count, UNITS_MAX); i++) {
+		if (!store_unit(rq->broker->store, f->topic, f->queue, f->index + i, &phys,
+			    &size, &tags_code))
+			break;
+		jw_object(w);
+		jw_kv_bool(w, "eval", false);
+		jw_kv_int(w, "physicOffset", phys);
+		jw_kv_int(w, "physicSize", size);
+		jw_kv_int(w, "tagsCode", tags_code);
+		jw_end(w);
+	}
+	jw_array_end(w);
+}
+
+/* An index outside the queue is answered with 0, a remark and no body: Apache's tools know it. */
+static int query_units(struct request *rq, const void *fields)
+{
+	const struct units *f = fields;
+	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
+	const struct subscription *sub;
+	int64_t min, max;
+	struct buf b;
+	struct jw w;
+
+	if (!t || f->queue < 0 || f->queue >= MAX(t->read_queues, t->write_queues))
+		return err_set(&rq->err, TQ_EFAIL, "%d@" STR_FMT " is not exist!", f->queue,
+			STR_ARG(f->topic));
+	store_queue_bounds(rq->broker->store, f->topic, f->queue, &min, &max);
+	if (f->index < min || f->index >= max) {
+		reply_remark(rq, "Index %lld of %d@" STR_FMT " is not exist!",
+			(long long)f->index, f->queue, STR_ARG(f->topic));
+		return 0;
+	}
+	w = body_begin(&b);
+	sub = put_filter(&w, rq, f);
+	jw_kv_int(&w, "maxQueueIndex", max);
+	jw_kv_int(&w, "minQueueIndex", min);
+	put_units(&w, rq, f);
+	if (sub) {
+		jw_key(&w, "subscriptionData");
+		subscription_to_json(&w, sub);
+	}
+	body_send(rq, &w);
+	return 0;
+}
+
 const struct handler h_query[] = { { REQ_VIEW_MESSAGE_BY_ID, view_fields, sizeof(struct view),
 					   view_message, NEED_ROLE },
 	{ REQ_QUERY_MESSAGE, query_fields, sizeof(struct query), query_message, NEED_SUB },
+	{ REQ_QUERY_CONSUME_QUEUE, units_fields, sizeof(struct units), query_units, NEED_READ },
 	HANDLER_END };

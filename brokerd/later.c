@@ -36,7 +36,7 @@ void later_set_arg(struct later *l, void *arg)
 	l->arg = arg;
 }
 
-static void later_free(struct later *l)
+void later_drop(struct later *l)
 {
 	arena_release(&l->mem);
 	mem_free(l);
@@ -45,7 +45,7 @@ static void later_free(struct later *l)
 int later_started(struct later *l, int rc)
 {
 	if (rc)
-		later_free(l);
+		later_drop(l);
 	else
 		l->rq = request_park(l->rq);
 	return rc;
@@ -60,7 +60,7 @@ void later_done(void *arg, int rc, const struct err *e)
 		rq->err = *e;
 	else if (l->then)
 		rc = l->then(rq, l->arg);
-	later_free(l);
+	later_drop(l);
 	request_finish(rq, rc);
 }
 

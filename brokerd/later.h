@@ -27,6 +27,8 @@ struct arena *later_arena(struct later *l);
 void later_set_arg(struct later *l, void *arg);
 /* rc 0: parks the request. Else nothing will be called: frees l and returns rc. */
 int later_started(struct later *l, int rc);
+/* Nothing is to be started after all: frees l, and the handler answers by itself. */
+void later_drop(struct later *l);
 /* Fits catalog_done and meta_done. */
 void later_done(void *arg, int rc, const struct err *e);
 /* Likewise, for changes of topics: answers when other name servers know of it (membership.h). */

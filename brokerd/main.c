@@ -15,6 +15,7 @@
 #include "brokerd/adopt.h"
 #include "brokerd/broker.h"
 #include "brokerd/handover.h"
+#include "brokerd/overrides.h"
 #include "brokerd/server.h"
 #include "clock.h"
 #include "json.h"
@@ -139,6 +140,8 @@ static int print_description(struct run *r)
 	buf_init(&b, 1 << 20);
 	if (!strcmp(r->set.args.describe, "config")) {
 		conf_describe_mdoc(&r->set.conf, &b);
+	} else if (!strcmp(r->set.args.describe, "overrides")) {
+		overrides_describe_mdoc(&b);
 	} else if (!strcmp(r->set.args.describe, "exit-status")) {
 		describe_exits(&b);
 	} else {
@@ -270,8 +273,8 @@ static void reload(evutil_socket_t sig UNUSED, short what UNUSED, void *arg)
 	if (settings_load(fresh, r->argc, r->argv, &e)) {
 		log_err(LOG_MAIN, &e);
 	} else {
+		overrides_lift(r->broker.overrides);
 		conf_adopt(&r->set.conf, &fresh->conf, &changed, &restart);
-		log_set_level((enum log_level)r->set.cfg.log_level);
 		broker_reload(&r->broker);
 		log_keys("setting changed", &changed);
 		log_keys("setting changes at the next start", &restart);

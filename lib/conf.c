@@ -22,8 +22,10 @@ static void *member(const struct conf *c, size_t i)
 	return (char *)c->into + c->keys[i].at;
 }
 
-static void store_number(const struct conf_key *k, void *to, int64_t v)
+void conf_key_put(const struct conf_key *k, void *into, int64_t v)
 {
+	void *to = (char *)into + k->at;
+
 	if (k->kind == CONF_T_BOOL)
 		*(bool *)to = v != 0;
 	else if (k->kind == CONF_T_CHOICE)
@@ -32,8 +34,10 @@ static void store_number(const struct conf_key *k, void *to, int64_t v)
 		*(int64_t *)to = v;
 }
 
-static int64_t load_number(const struct conf_key *k, const void *from)
+int64_t conf_key_get(const struct conf_key *k, const void *into)
 {
+	const void *from = (const char *)into + k->at;
+
 	if (k->kind == CONF_T_BOOL)
 		return *(const bool *)from;
 	if (k->kind == CONF_T_CHOICE)
@@ -57,7 +61,7 @@ static void set_default(struct conf *c, size_t i)
 		*(struct strv *)to = strv_in(&c->arena);
 		strv_split(to, str_of(k->text), ',');
 	} else {
-		store_number(k, to, k->absent);
+		conf_key_put(k, c->into, k->absent);
 	}
 	c->origins[i] = CONF_FROM_DEFAULT;
 }
@@ -190,7 +194,7 @@ static int unknown(const struct conf *c, const char *name, struct err *e)
 	return TQ_EINVAL;
 }
 
-static void add_number(struct buf *b, const struct conf_key *k, int64_t v)
+void conf_key_text(const struct conf_key *k, int64_t v, struct buf *b)
 {
 	if (k->kind == CONF_T_TIME)
 		when_span_exact(b, v);
@@ -210,8 +214,8 @@ static int out_of_bounds(const struct conf_key *k, struct err *e)
 
 	buf_init(&low, 100);
 	buf_init(&high, 100);
-	add_number(&low, k, k->min);
-	add_number(&high, k, k->max);
+	conf_key_text(k, k->min, &low);
+	conf_key_text(k, k->max, &high);
 	err_set(e, TQ_EINVAL, "not between %s and %s", low.p, high.p);
 	buf_release(&low);
 	buf_release(&high);
@@ -230,7 +234,7 @@ static int read_bool(struct str s, int64_t *out, struct err *e)
 	return 0;
 }
 
-static int read_number(const struct conf_key *k, struct str s, int64_t *out, struct err *e)
+int conf_key_read(const struct conf_key *k, struct str s, int64_t *out, struct err *e)
 {
 	int64_t v = 0;
 	int choice, rc;
@@ -271,9 +275,9 @@ static int set_text(
 		*(struct strv *)member(c, i) = strv_in(&c->arena);
 		strv_split(member(c, i), s, ',');
 	} else {
-		rc = read_number(k, s, &v, e);
+		rc = conf_key_read(k, s, &v, e);
 		if (!rc)
-			store_number(k, member(c, i), v);
+			conf_key_put(k, c->into, v);
 	}
 	if (!rc)
 		c->origins[i] = origin;
@@ -423,16 +427,16 @@ static int load_flag(struct conf *c, size_t i, const struct opt *o, struct err *
 			strv_add(member(c, i), str_of(f->list.v[j]));
 		return 0;
 	case CONF_T_CHOICE:
-		store_number(k, member(c, i), f->choice);
+		conf_key_put(k, c->into, f->choice);
 		return 0;
 	case CONF_T_BOOL:
 		if (f->on && f->off)
 			return err_set(e, TQ_EUSAGE, "both --%s and --no-%s", c->names[i],
 				c->names[i]);
-		store_number(k, member(c, i), o->flags & OPT_HIDDEN ? 0 : 1);
+		conf_key_put(k, c->into, o->flags & OPT_HIDDEN ? 0 : 1);
 		return 0;
 	default:
-		store_number(k, member(c, i), f->number);
+		conf_key_put(k, c->into, f->number);
 		return 0;
 	}
 }
@@ -506,7 +510,7 @@ static void add_text(const struct conf *c, size_t i, struct buf *b)
 		for (size_t j = 0; j < v->n; j++)
 			buf_addf(b, "%s%s", j ? "," : "", v->v[j]);
 	} else {
-		add_number(b, k, load_number(k, member(c, i)));
+		conf_key_text(k, conf_key_get(k, c->into), b);
 	}
 	buf_add(b, "", 0);
 }
@@ -516,7 +520,7 @@ static void add_default(const struct conf_key *k, struct buf *b)
 	if (is_text(k))
 		buf_puts(b, k->text ? k->text : "");
 	else
-		add_number(b, k, k->absent);
+		conf_key_text(k, k->absent, b);
 	buf_add(b, "", 0);
 }
 
@@ -607,7 +611,7 @@ static void dump_value(const struct conf *c, size_t i, cJSON *doc)
 		return;
 	}
 	if (k->kind == CONF_T_NUMBER) {
-		json_add_i64(doc, c->names[i], load_number(k, member(c, i)));
+		json_add_i64(doc, c->names[i], conf_key_get(k, c->into));
 		return;
 	}
 	buf_init(&b, FILE_MAX);
@@ -645,9 +649,9 @@ static void add_facts(const struct conf_key *k, struct buf *b)
 	}
 	if (k->kind == CONF_T_NUMBER || k->kind == CONF_T_TIME || k->kind == CONF_T_BYTES) {
 		buf_puts(b, "; ");
-		add_number(b, k, k->min);
+		conf_key_text(k, k->min, b);
 		buf_puts(b, " to ");
-		add_number(b, k, k->max);
+		conf_key_text(k, k->max, b);
 	}
 	if (k->flags & CONF_RELOAD)
 		buf_puts(b, "; may change without a restart");

@@ -167,6 +167,15 @@ int conf_load(
 int conf_set(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
 
 /*
+ * One value of any kind but text and list, as a number: for settings that others keep. `into` is
+ * the struct that holds it. Reading checks the bounds of the key.
+ */
+int64_t conf_key_get(const struct conf_key *k, const void *into);
+void conf_key_put(const struct conf_key *k, void *into, int64_t v);
+int conf_key_read(const struct conf_key *k, struct str text, int64_t *out, struct err *e);
+void conf_key_text(const struct conf_key *k, int64_t v, struct buf *out);
+
+/*
  * Takes over from a freshly loaded conf of the same table what may change at run time. Keys that
  * changed are added to `changed`, those that wait for a restart to `restart`.
  */
