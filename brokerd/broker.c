@@ -20,9 +20,11 @@
 #include "brokerd/registry.h"
 #include "brokerd/routes.h"
 #include "brokerd/schedule.h"
+#include "brokerd/senders.h"
 #include "brokerd/server.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "brokerd/throttle.h"
 #include "brokerd/timed.h"
 #include "brokerd/tx.h"
 #include "clock.h"
@@ -123,6 +125,7 @@ static void on_close(void *arg, struct conn *c)
 	struct broker *b = arg;
 
 	registry_conn_closed(b->registry, c);
+	senders_conn_closed(b->senders, c->id);
 	routes_conn_closed(b->routes, c);
 	membership_conn_closed(b->membership, c);
 }
@@ -198,6 +201,13 @@ static void each_10_seconds(void *arg)
 /* --- start --- */
 
 /* Whoever keeps a copy of a setting gets the new one. */
+static void set_rates(struct broker *b)
+{
+	struct throttle_rates r = { b->quota.calls, b->quota.bits / 8, b->cfg->throttle_wait };
+
+	throttle_set(b->throttle, &r);
+}
+
 void broker_settings_changed(struct broker *b)
 {
 	struct catalog_opts *o = catalog_opts(b->catalog);
@@ -207,9 +217,13 @@ void broker_settings_changed(struct broker *b)
 	catalog_set_auto_create(
 		b->catalog, b->cfg->auto_create_topics, b->cfg->auto_create_groups);
 	o->template_queues = (int)b->cfg->topic_queues;
-	o->max_namespaces = (int)b->cfg->max_namespaces;
-	o->max_topics = (int)b->cfg->max_topics;
-	o->max_groups = (int)b->cfg->max_groups;
+	quota_of(&b->quota, b->cfg);
+	o->max_namespaces = (int)b->quota.namespaces;
+	o->max_topics = (int)b->quota.topics;
+	o->max_groups = (int)b->quota.groups;
+	o->max_queues = (int)b->quota.topic_queues;
+	if (b->throttle)
+		set_rates(b);
 	log_set_level((enum log_level)b->cfg->log_level);
 	if (b->tx)
 		tx_set_limits(b->tx, &limits);
@@ -243,11 +257,12 @@ static int start_metadata(struct broker *b, struct err *e)
 		.auto_create_topic = cfg->auto_create_topics,
 		.auto_create_group = cfg->auto_create_groups,
 		.template_queues = (int)cfg->topic_queues,
-		.max_namespaces = (int)cfg->max_namespaces,
-		.max_topics = (int)cfg->max_topics,
-		.max_groups = (int)cfg->max_groups,
 		.topics_changed = topics_changed,
 		.arg = b,
+		.max_namespaces = (int)b->quota.namespaces,
+		.max_topics = (int)b->quota.topics,
+		.max_groups = (int)b->quota.groups,
+		.max_queues = (int)b->quota.topic_queues,
 	};
 	int rc;
 
@@ -354,6 +369,9 @@ static int start_services(struct broker *b, struct err *e)
 	};
 	int rc;
 
+	b->throttle = throttle_new(b->server);
+	b->senders = senders_new();
+	set_rates(b);
 	b->registry = registry_new(&ro);
 	b->routes = routes_new();
 	b->rebalance = rebalance_new();
@@ -423,6 +441,7 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 	b->cfg = cfg;
 	b->start_ms = clock_wall_ms();
 	b->overrides = overrides_new(cfg);
+	quota_of(&b->quota, cfg);
 	b->stats = stats_new();
 	b->dispatch = dispatch_new();
 	(void)((rc = fsio_mkdirs(cfg->data, 0750, e)) || (rc = server_new(b, &b->server, e)) ||
@@ -463,6 +482,7 @@ static int settle(struct broker *b, struct err *e)
 
 	membership_leave(b->membership);
 	timed_stop(b->timed);
+	throttle_drain(b->throttle);
 	rc = store_sync(b->store, e);
 	if (rc) {
 		err_set(&lost, TQ_EUNAVAILABLE, "the message may not be on disk: %s", e->msg);
@@ -511,6 +531,8 @@ int broker_stop(struct broker *b, struct err *e)
 	membership_free(b->membership);
 	routes_free(b->routes);
 	registry_free(b->registry);
+	throttle_free(b->throttle);
+	senders_free(b->senders);
 	catalog_free(b->catalog);
 	server_free(b->server);
 	dispatch_free(b->dispatch);

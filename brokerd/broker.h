@@ -12,7 +12,7 @@
 #ifndef TDMQ_BROKER_H
 #define TDMQ_BROKER_H
 
-#include "brokerd/config.h"
+#include "brokerd/quota.h"
 #include "message.h"
 
 struct server;
@@ -32,6 +32,8 @@ struct store;
 struct hold;
 struct stats;
 struct dispatch;
+struct throttle;
+struct senders;
 
 struct broker {
 	struct config *cfg; /* owned by main, read-only apart from reload and settings */
@@ -50,6 +52,9 @@ struct broker {
 	struct timed *timed; /* messages with a time of their own: timed.h */
 	struct tx *tx; /* transactions: tx.h */
 	struct redo *redo; /* what a crash left half done: redo.h */
+	struct throttle *throttle; /* how fast: throttle.h */
+	struct senders *senders; /* who sends where, as far as that is limited: senders.h */
+	struct quota quota; /* what the cluster may hold and do */
 	struct stats *stats; /* counters: stats.h */
 	struct dispatch *dispatch; /* handlers by code: dispatch.h */
 	struct host host; /* advertised: store host of records, address of routes */

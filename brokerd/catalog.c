@@ -221,8 +221,8 @@ static void submit(struct change *ch)
 
 static int limit(struct err *e, const char *what, int max, const char *key)
 {
-	err_set(e, TQ_ELIMIT, "limit of %d %s reached", max, what);
-	err_hint(e, "delete what is not needed, or raise %s", key);
+	err_set(e, TQ_ELIMIT, "limit of %d %s reached, see %s", max, what, key);
+	err_hint(e, "delete what is not needed, or raise the limit");
 	return TQ_ELIMIT; /* e may be NULL */
 }
 
@@ -353,13 +353,16 @@ static struct change *group_change(
 
 static int check_topic(const struct catalog *c, const struct topic *t, struct err *e)
 {
-	int rc;
+	const struct topic *old = catalog_topic(c, str_of(t->name));
+	int max = c->opts.max_queues ? c->opts.max_queues : QUEUES_MAX, rc;
 
 	if (catalog_is_system_topic(c, str_of(t->name)))
 		return err_set(e, TQ_EDENIED, "topic '%s' is a system topic", t->name);
+	if (old)
+		max = MAX(max, MAX(old->read_queues, old->write_queues));
 	(void)((rc = check_remark(t->remark, e)) ||
-		(rc = check_number("read queues", t->read_queues, 0, QUEUES_MAX, e)) ||
-		(rc = check_number("write queues", t->write_queues, 0, QUEUES_MAX, e)) ||
+		(rc = check_number("read queues", t->read_queues, 0, max, e)) ||
+		(rc = check_number("write queues", t->write_queues, 0, max, e)) ||
 		(rc = check_number("perm", t->perm, 0, 15, e)));
 	return rc;
 }
@@ -655,7 +658,7 @@ int catalog_kv_put(struct catalog *c, struct str space, struct str key, struct s
 		return err_set(e, TQ_ETOOBIG, "value of '" STR_FMT "' is above %d bytes",
 			STR_ARG(key), KV_VALUE_MAX);
 	if (value.p && HASH_COUNT(c->kvs) >= KV_MAX && !catalog_kv_find(c, space, key))
-		return limit(e, "texts", KV_MAX, "nothing: it is fixed");
+		return err_set(e, TQ_ELIMIT, "limit of %d texts reached", KV_MAX);
 	ch = change_new(c, CHANGE_KV, done, arg);
 	ch->remove = !value.p;
 	ch->space = copy_str(&ch->mem, space);

@@ -30,6 +30,7 @@ struct catalog_opts {
 	/* May be NULL. The topics that catalog_topics() lists have changed. */
 	void (*topics_changed)(void *arg);
 	void *arg;
+	int max_queues; /* of a topic, 0: 1024; one that has more may keep them */
 };
 
 /* Loads; makes cluster id, system topics and groups of a first start. Before metadb_start(). */

@@ -45,13 +45,11 @@ static const struct {
 	{ "auto-create-topics", "on" },
 	{ "auto-create-groups", "on" },
 	{ "enforce-topic-types", "off" },
-	{ "max-namespaces", "0" },
-	{ "max-topics", "0" },
-	{ "max-groups", "0" },
 	{ "disk-clean-above", "0" }, /* a laptop's disk is often full of other things */
 	{ "disk-clean-below", "0" },
 	{ "disk-refuse-above", "0" },
 	{ "disk-refuse-below", "64Mi" },
+	{ "unlimited", "on" },
 };
 
 static bool said(const struct conf *c, const char *key)

@@ -26,6 +26,7 @@ struct config {
 };
 
 extern const struct conf_key config_keys[];
+extern const char *const quota_kinds[], *const quota_specs[]; /* quota.c */
 extern const char *const config_flush_names[]; /* in the order of enum store_flush */
 
 /* After loading: what dev changes where nobody said otherwise, then the rules between settings. */

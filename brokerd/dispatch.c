@@ -459,7 +459,9 @@ static void send_answer(struct request *rq)
 		answer_too_large(rq);
 		BUG_ON(!encode(rq, out));
 	}
-	if (rq->after) {
+	if (UNLIKELY(rq->late_ms) && hold_late(b->hold, rq, buf_str(out))) {
+		; /* the hold has it */
+	} else if (rq->after) {
 		hold_ack(b->hold, rq, buf_str(out));
 	} else {
 		conn_write(rq->conn, out->p, out->n);
@@ -509,6 +511,7 @@ static void request_init(
 	rq->body_part = STR_NONE;
 	rq->batch = NULL;
 	rq->after = 0;
+	rq->late_ms = 0;
 	rq->parked = NULL;
 	rq->who = (struct acl_who){ 0 };
 }
@@ -527,6 +530,7 @@ struct request *request_park(struct request *rq)
 	p->body_part = STR_NONE;
 	p->batch = NULL;
 	p->after = 0;
+	p->late_ms = 0;
 	p->remark = STR_NONE;
 	arena_init(&p->own_arena);
 	p->arena = &p->own_arena;

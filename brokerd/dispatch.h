@@ -179,6 +179,7 @@ struct request {
 	struct str body_part; /* borrowed */
 	struct store_batch *batch; /* borrowed; slices are given to the connection */
 	int64_t after; /* leaves when the log is safe up to here; 0: at the end of the turn */
+	int64_t late_ms; /* leaves no sooner than so much from now, apart from `after` */
 	struct request *parked; /* set by request_park() */
 	struct arena own_arena; /* of a parked request */
 };

@@ -78,6 +78,49 @@ static bool may_join(struct str group)
 	return group.n && !e.code;
 }
 
+static size_t consumers_of(struct request *rq, struct str topic)
+{
+	struct consumers c;
+	struct str *groups;
+	size_t sum = 0, n;
+
+	n = registry_groups_of_topic(rq->broker->registry, topic, rq->arena, &groups);
+	for (size_t i = 0; i < n; i++)
+		if (registry_consumers(rq->broker->registry, groups[i], &c))
+			sum += c.n_members;
+	return sum;
+}
+
+static bool is_member(struct request *rq, struct str group)
+{
+	struct consumers c;
+	bool found = false;
+
+	if (registry_consumers(rq->broker->registry, group, &c))
+		for (size_t i = 0; !found && i < c.n_members; i++)
+			found = c.members[i]->conn == rq->conn;
+	return found;
+}
+
+/* A topic has so many consumers; who is one already stays. The heartbeat's answer says so. */
+static int check_consumers(struct request *rq, const struct heartbeat_consumer *c)
+{
+	int64_t max = rq->broker->quota.consumers;
+
+	if (!max || is_member(rq, c->group))
+		return 0;
+	for (size_t i = 0; i < c->n_subs; i++) {
+		struct str topic = c->subs[i].topic;
+
+		if (!names_is_retry(topic) && consumers_of(rq, topic) >= (size_t)max)
+			return err_set(&rq->err, TQ_ELIMIT,
+				"topic '" STR_FMT
+				"' has %lld consumers, its limit: see max-consumers",
+				STR_ARG(topic), (long long)max);
+	}
+	return 0;
+}
+
 static void beat_consumer(struct request *rq, const struct heartbeat_from *from, const cJSON *o)
 {
 	struct heartbeat_consumer c = {
@@ -91,6 +134,10 @@ static void beat_consumer(struct request *rq, const struct heartbeat_from *from,
 	if (!may_join(c.group) || request_permit_group(rq, NEED_SUB, c.group))
 		return;
 	read_subs(rq, cJSON_GetObjectItemCaseSensitive(o, "subscriptionDataSet"), &c);
+	if (check_consumers(rq, &c)) {
+		log_every(10, LOG_WARN_, "client", "consumer not registered: %s", rq->err.msg);
+		return;
+	}
 	c.notify = meet_group(rq, c.group);
 	if (registry_consumer(rq->broker->registry, from, &c, &e))
 		log_every(10, LOG_WARN_, "client", "consumer not registered: %s", e.msg);

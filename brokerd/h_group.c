@@ -34,7 +34,7 @@ static int put_group(struct request *rq, const void *fields UNUSED)
 					      later_done, l, &rq->err));
 	}
 	cJSON_Delete(doc);
-	if (rc)
+	if (rc && rc != TQ_ELIMIT)
 		rq->err.response = RESP_SYSTEM_ERROR;
 	return rc;
 }
@@ -76,7 +76,7 @@ static int delete_group(struct request *rq, const void *fields)
 	later_set_arg(l, gone);
 	rc = later_started(l,
 		catalog_delete_group(rq->broker->catalog, f->group, later_done, l, &rq->err));
-	if (rc)
+	if (rc && rc != TQ_ELIMIT)
 		rq->err.response = RESP_SYSTEM_ERROR;
 	return rc;
 }

@@ -17,11 +17,15 @@
 #include "brokerd/catalog.h"
 #include "brokerd/dispatch.h"
 #include "brokerd/hold.h"
+#include "brokerd/msgtype.h"
 #include "brokerd/offsets.h"
 #include "brokerd/registry.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "brokerd/throttle.h"
 #include "clock.h"
+#include "log.h"
+#include "names.h"
 #include "props.h"
 #include "sql92.h"
 
@@ -57,6 +61,8 @@ struct reading {
 	struct sql *sql; /* of this run; read_store() ends it */
 	struct request *parked; /* of a pull that waits, and how often it waited for the disk */
 	int trips;
+	bool paid; /* what it will hand out is taken from the rates already */
+	int64_t until_ms; /* monotonic; how long it tries to get its share, 0: it did not yet */
 };
 
 #define TRIPS_MAX 4 /* then memory is too short to hold what was read: it waits where it is */
@@ -268,6 +274,37 @@ static void count(struct request *rq, const struct reading *rd, const struct sto
 			     (int64_t)got->bytes, rd->took_us / 1000 });
 }
 
+static int64_t calls_of(
+	const struct request *rq, const struct reading *rd, const struct store_batch *got)
+{
+	const struct topic *t = catalog_topic(rq->broker->catalog, rd->topic);
+	size_t head = MESSAGE_FIXED + rd->topic.n;
+	int64_t calls = 0;
+
+	for (int i = 0; i < got->n; i++)
+		calls += msgtype_calls(t ? t->type : TOPIC_MIXED, TOPIC_NORMAL,
+			got->slices[i].bytes.n - MIN(head, got->slices[i].bytes.n));
+	return calls;
+}
+
+/* Takes what the batch counts as from the rates: as throttle_take(). */
+static int64_t charge(struct request *rq, struct reading *rd, const struct store_batch *got)
+{
+	struct broker *b = rq->broker;
+	int64_t ms, calls;
+
+	if (got->status != STORE_FOUND || rd->paid)
+		return 0;
+	calls = calls_of(rq, rd, got);
+	ms = throttle_on(b->throttle) && !names_is_system_group(rd->group)
+		     ? throttle_take(b->throttle, THROTTLE_OUT, calls, (int64_t)got->bytes,
+			       clock_mono_us() * 1000)
+		     : 0;
+	if (ms >= 0)
+		stats_add(b->stats, STAT_CALLS, calls);
+	return ms;
+}
+
 static void answer(
 	struct request *rq, const struct reading *rd, struct store_batch *got, int code)
 {
@@ -286,7 +323,42 @@ static void answer(
 
 /* --- waiting --- */
 
+#define SHARE_MS 5000 /* longest time a pull tries to get its share of the rates */
+
 static void warmed(void *arg, int rc, const struct err *e);
+static void woken(struct request *rq, void *arg);
+
+static void put_off_over(void *arg)
+{
+	struct reading *rd = arg;
+
+	woken(rd->parked, rd);
+}
+
+/* The messages are read again when their time has come. Ends the request where it cannot wait. */
+static void put_off(struct reading *rd, struct store_batch *got, int64_t ms)
+{
+	struct request *rq = rd->parked;
+	struct throttle *t = rq->broker->throttle;
+	int64_t now = clock_mono_ms();
+
+	store_batch_release(got);
+	if (!rd->until_ms) {
+		rd->until_ms = now + SHARE_MS;
+		stats_add(rq->broker->stats, STAT_GET_THROTTLED, 1);
+	}
+	rd->paid = ms > 0;
+	if ((ms > 0 || now < rd->until_ms) &&
+		throttle_later(t, ms > 0 ? ms : THROTTLE_REFUSED_MS, put_off_over, rd))
+		return;
+	err_set(&rq->err, TQ_EBUSY,
+		"[THROTTLED]the cluster takes %lld calls and %lld Mbit a second, in and out",
+		(long long)rq->broker->quota.calls,
+		(long long)(rq->broker->quota.bits / 1000000));
+	rq->err.response = RESP_FLOW_CONTROL;
+	log_every(10, LOG_WARN_, "pull", "refused: %s", rq->err.msg);
+	request_finish(rq, TQ_EBUSY);
+}
 
 /* The next run of a parked pull, which answers it unless it needs the disk. */
 static void woken(struct request *rq, void *arg)
@@ -294,6 +366,7 @@ static void woken(struct request *rq, void *arg)
 	struct reading *rd = arg;
 	struct store_batch *got;
 	struct store_query q;
+	int64_t ms;
 	int code, rc = 0;
 
 	if (rd->text.p && sql_parse(rd->text, &rd->sql, &rq->err)) {
@@ -307,6 +380,9 @@ static void woken(struct request *rq, void *arg)
 		rc = store_warm(rq->broker->store, &q, warmed, rd, &rq->err);
 		if (!rc)
 			return;
+	} else if ((ms = charge(rq, rd, got))) {
+		put_off(rd, got, ms);
+		return;
 	} else {
 		answer(rq, rd, got, code);
 	}
@@ -382,6 +458,7 @@ static int pull_message(struct request *rq, const void *fields)
 		.max = f->max,
 		.offset = f->offset };
 	struct store_batch *got;
+	int64_t ms;
 	int rc, code;
 
 	rc = check(rq, f, &rd);
@@ -403,7 +480,11 @@ static int pull_message(struct request *rq, const void *fields)
 		store_batch_release(got);
 		return wait_for_message(rq, &rd, f->hold_ms);
 	}
-	answer(rq, &rd, got, code);
+	ms = charge(rq, &rd, got);
+	if (ms)
+		put_off(park(rq, &rd), got, ms);
+	else
+		answer(rq, &rd, got, code);
 	return 0;
 }
 

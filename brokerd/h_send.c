@@ -28,12 +28,15 @@
 #include "brokerd/msgtype.h"
 #include "brokerd/retry.h"
 #include "brokerd/schedule.h"
+#include "brokerd/senders.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "brokerd/throttle.h"
 #include "brokerd/timed.h"
 #include "brokerd/tx.h"
 #include "brokerd/parked.h"
 #include "clock.h"
+#include "log.h"
 #include "message.h"
 #include "names.h"
 #include "props.h"
@@ -250,6 +253,53 @@ static int check_type(struct request *rq, const struct target *t, int type)
 	return msgtype_check(t->t, type, t->queue >= 0, &rq->err);
 }
 
+/* A topic has so many producers: connections that have sent to it. */
+static int check_producers(struct request *rq, const struct target *t)
+{
+	struct broker *b = rq->broker;
+	int64_t max = b->quota.producers;
+
+	if (LIKELY(!max) || catalog_is_system_topic(b->catalog, t->topic) ||
+		senders_admit(b->senders, t->topic, rq->conn->id, max))
+		return 0;
+	err_set(&rq->err, TQ_ELIMIT,
+		"topic '%s' has %lld producers, its limit: see max-producers", t->t->name,
+		(long long)max);
+	rq->err.response = RESP_MESSAGE_ILLEGAL; /* trying again is of no use */
+	return TQ_ELIMIT;
+}
+
+/*
+ * What the message counts as is taken from the cluster's rates. A send that must wait for them is
+ * done, and answered later; one that would have to wait too long is refused with the one code that
+ * clients of Java try again for.
+ */
+static int charge(
+	struct request *rq, const struct target *t, int64_t calls, size_t bytes, int64_t n)
+{
+	struct broker *b = rq->broker;
+	int64_t ms;
+
+	stats_add(b->stats, STAT_CALLS, calls);
+	if (LIKELY(!throttle_on(b->throttle)) || catalog_is_system_topic(b->catalog, t->topic))
+		return 0;
+	ms = throttle_take(
+		b->throttle, THROTTLE_IN, calls, (int64_t)bytes, clock_mono_us() * 1000);
+	rq->late_ms = ms < 0 ? THROTTLE_REFUSED_MS : ms;
+	if (ms > 0)
+		stats_add(b->stats, STAT_PUT_SLOWED, n);
+	if (ms >= 0)
+		return 0;
+	stats_add(b->stats, STAT_PUT_THROTTLED, n);
+	err_set(&rq->err, TQ_EBUSY,
+		"[THROTTLED]the cluster takes %lld calls and %lld Mbit a second, in and out: "
+		"send more slowly",
+		(long long)b->quota.calls, (long long)(b->quota.bits / 1000000));
+	rq->err.response = RESP_SERVICE_NOT_AVAILABLE;
+	log_every(10, LOG_WARN_, "send", "refused: %s", rq->err.msg);
+	return TQ_EBUSY;
+}
+
 /* The sender leaves the queue to us: equal sharding keys go to one, what has none anywhere. */
 static void pick_queue(struct target *t, const struct seen *seen)
 {
@@ -357,14 +407,16 @@ static int send_one(struct request *rq, const struct send *f, struct target *t)
 	struct seen seen;
 	struct buf delayed;
 	size_t start;
-	int rc;
+	int rc, type;
 
 	look(f->properties, &seen);
-	rc = check_kind(rq, f, &seen);
-	if (!rc)
-		rc = check_sizes(rq, rq->cmd->body, f->properties);
-	if (!rc)
-		rc = check_type(rq, t, type_of(&seen, f->properties));
+	type = type_of(&seen, f->properties);
+	(void)((rc = check_kind(rq, f, &seen)) ||
+		(rc = check_sizes(rq, rq->cmd->body, f->properties)) ||
+		(rc = check_type(rq, t, type)) ||
+		(rc = charge(rq, t,
+			 msgtype_calls(t->t->type, type, rq->cmd->body.n + f->properties.n),
+			 rq->cmd->body.n + f->properties.n, 1)));
 	if (rc)
 		return rc;
 	pick_queue(t, &seen);
@@ -399,6 +451,7 @@ struct batch {
 	struct store_at *at;
 	size_t *starts; /* of properties in the scratch buffer */
 	size_t n;
+	int64_t calls;
 };
 
 static int batch_read(struct request *rq, struct batch *b)
@@ -444,6 +497,7 @@ static int batch_item(struct request *rq, const struct send *f, struct target *t
 		rc = check_type(rq, t, type_of(&seen, it.properties));
 	if (rc)
 		return rc;
+	b->calls += msgtype_calls(t->t->type, TOPIC_NORMAL, it.body.n + it.properties.n);
 	pick_queue(t, &seen); /* the first says where they all go */
 	fill(m, rq, f, t);
 	m->flag = it.flag;
@@ -506,6 +560,8 @@ static int send_batch(struct request *rq, const struct send *f, struct target *t
 	if (!rc)
 		rc = batch_settle(rq, &b);
 	if (!rc)
+		rc = charge(rq, t, b.calls, rq->cmd->body.n, (int64_t)b.n);
+	if (!rc)
 		rc = store_append_batch(rq->broker->store, b.puts, b.n, b.at, &rq->err);
 	if (rc)
 		return rc;
@@ -524,6 +580,8 @@ static int send_message(struct request *rq, const void *fields)
 	rc = hold_check_room(rq->broker->hold, &rq->err);
 	if (!rc)
 		rc = pick_target(rq, f, &t);
+	if (!rc)
+		rc = check_producers(rq, &t);
 	if (!rc)
 		rc = f->batch ? send_batch(rq, f, &t) : send_one(rq, f, &t);
 	if (rc)

@@ -86,6 +86,10 @@ static void put_message_counts(struct jw *w, const struct stats *s)
 	put_number(w, "msgPutTotalTodayNow", puts);
 	put_number(w, "putMessageTimesTotal", MAX(puts, 1));
 	put_number(w, "putMessageFailedTimes", stats_total(s, STAT_PUT_FAILED));
+	put_rates(w, s, "callTps", STAT_CALLS, STAT_COUNT);
+	put_number(w, "putMessageSlowedTimes", stats_total(s, STAT_PUT_SLOWED));
+	put_number(w, "putMessageThrottledTimes", stats_total(s, STAT_PUT_THROTTLED));
+	put_number(w, "getMessageThrottledTimes", stats_total(s, STAT_GET_THROTTLED));
 	put_number(w, "putMessageSizeTotal", bytes);
 	put_fmt(w, "putMessageAverageSize", "%.2f", (double)bytes / (double)MAX(puts, 1));
 }

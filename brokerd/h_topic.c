@@ -12,6 +12,7 @@
 #include "brokerd/later.h"
 #include "brokerd/offsets.h"
 #include "brokerd/registry.h"
+#include "brokerd/senders.h"
 #include "brokerd/store/store.h"
 #include "clock.h"
 #include "log.h"
@@ -27,7 +28,7 @@ static const struct field topic_name_fields[] = {
 /* Apache answers refusals about topics with code 1, and its tools print the remark. */
 static int refused(struct request *rq, int rc)
 {
-	if (rc)
+	if (rc && rc != TQ_ELIMIT)
 		rq->err.response = RESP_SYSTEM_ERROR;
 	return rc;
 }
@@ -99,6 +100,7 @@ static int topic_gone(struct request *rq, void *arg)
 
 	offsets_delete_topic(rq->broker->offsets, name);
 	hold_wake_topic(rq->broker->hold, name);
+	senders_forget_topic(rq->broker->senders, name);
 	if (store_delete_topic(rq->broker->store, name, &e))
 		log_err("topic", &e);
 	log_info("topic", "topic '%s' deleted", (char *)arg);

@@ -21,6 +21,7 @@
 #include "brokerd/server.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
+#include "brokerd/throttle.h"
 #include "clock.h"
 #include "map.h"
 
@@ -260,6 +261,44 @@ void hold_ack(struct hold *h, const struct request *rq, struct str frame)
 	buf_add(&h->acks, &a, sizeof(a));
 	buf_add_str(&h->bytes, frame);
 	BUG_ON(buf_err(&h->acks) || buf_err(&h->bytes));
+}
+
+struct late_answer {
+	struct hold *hold;
+	struct ack ack;
+	char frame[];
+};
+
+static void late_answer_due(void *arg)
+{
+	struct late_answer *l = arg;
+
+	l->ack.at_ms = clock_mono_ms();
+	if (l->ack.end_off) {
+		buf_add(&l->hold->acks, &l->ack, sizeof(l->ack));
+		buf_add(&l->hold->bytes, l->frame, l->ack.len);
+		BUG_ON(buf_err(&l->hold->acks) || buf_err(&l->hold->bytes));
+	} else {
+		conn_write(l->ack.conn, l->frame, l->ack.len);
+		conn_unref(l->ack.conn);
+	}
+	mem_free(l);
+}
+
+bool hold_late(struct hold *h, const struct request *rq, struct str frame)
+{
+	struct late_answer *l = mem_alloc(sizeof(*l) + frame.n);
+
+	l->hold = h;
+	l->ack =
+		(struct ack){ rq->conn, rq->after, 0, (uint32_t)frame.n, rq->opaque, rq->type };
+	memcpy(l->frame, frame.p, frame.n);
+	if (throttle_later(h->broker->throttle, rq->late_ms, late_answer_due, l)) {
+		conn_ref(rq->conn);
+		return true;
+	}
+	mem_free(l);
+	return false;
 }
 
 static bool ack_first(const struct hold *h, struct ack *a)

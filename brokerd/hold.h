@@ -46,6 +46,8 @@ void hold_drop_pulls(struct hold *h);
 int hold_check_room(const struct hold *h, struct err *e) MUST_USE;
 /* frame, the encoded answer to rq, leaves when the log is safe up to rq->after. */
 void hold_ack(struct hold *h, const struct request *rq, struct str frame);
+/* The same, in rq->late_ms at the earliest. False when too many are late: it is to go now. */
+bool hold_late(struct hold *h, const struct request *rq, struct str frame) MUST_USE;
 void hold_release_acks(struct hold *h);
 /* Answers that promise more than `from` become errors. */
 void hold_fail_acks(struct hold *h, int64_t from, const struct err *why);

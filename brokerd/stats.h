@@ -35,6 +35,10 @@ enum stat_what {
 	STAT_ACCEPTED, /* connections */
 	STAT_REFUSED,
 	STAT_SEND_BACK,
+	STAT_CALLS, /* sent and handed out, weighed: msgtype.h */
+	STAT_PUT_SLOWED, /* sends whose answer was held back */
+	STAT_PUT_THROTTLED, /* sends that were refused for a rate */
+	STAT_GET_THROTTLED, /* pulls that had to wait for a rate */
 	STAT_COUNT
 };
 

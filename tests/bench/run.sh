@@ -91,7 +91,7 @@ bench_import() {
 	local round t0 t1
 	make_export 1000 1000 >"$dir/export.json"
 	for round in $(seq "$ROUNDS"); do
-		start_brokerd --data "$dir/import-$round"
+		start_brokerd --unlimited --data "$dir/import-$round"
 		t0=$(date +%s%N)
 		"$B/tdmqctl" migrate run "$dir/export.json" --target cluster -o json >/dev/null 2>"$dir/import.err" ||
 			{ cat "$dir/import.err" >&2; return 1; }
@@ -122,7 +122,7 @@ bench_send() {
 	JAVA_SMALL=(-XX:+UseG1GC -XX:-UsePerfData)
 	APACHE_HEAP=${APACHE_HEAP:-4g} apache_start "$apache" mappedFileSizeCommitLog=1073741824 \
 		mappedFileSizeConsumeQueue=6000000 maxIndexNum=20000000 maxHashSlotNum=5000000 || exit
-	start_brokerd --data "$dir/send" --flush=async --auto-create-topics
+	start_brokerd --unlimited --data "$dir/send" --flush=async --auto-create-topics
 	load "$APACHE_BROKER" 8 32 >/dev/null # warm: the compiler has seen the path
 	load "$APACHE_BROKER" 8 32 >/dev/null
 	load "$BROKERD" 8 32 >/dev/null

@@ -6,7 +6,8 @@
 load helper
 
 setup_file() {
-	broker_start --enforce-topic-types --no-auto-create-topics --no-auto-create-groups
+	broker_start --enforce-topic-types --no-auto-create-topics --no-auto-create-groups \
+		--max-namespaces=2 --max-topics=6 --max-groups=2 --max-topic-queues=8 --max-calls=20
 }
 
 teardown_file() {
@@ -32,4 +33,31 @@ teardown_file() {
 	BROKERD_PULL_MAX_MESSAGES=0 run -2 brokerd --data "$BATS_TEST_TMPDIR"
 	echo 'pull-max-messages: 0' >"$BATS_TEST_TMPDIR/b.conf"
 	run -2 brokerd --config "$BATS_TEST_TMPDIR/b.conf" --data "$BATS_TEST_TMPDIR"
+}
+
+@test "limits: what is one too many is refused with the limit and the setting" {
+	run -0 --separate-stderr tdmqctl namespace create shop
+	run -9 --separate-stderr tdmqctl namespace create more
+	[[ $stderr == *"limit of 2 namespaces reached, see max-namespaces"* ]]
+	for i in 1 2 3; do
+		run -0 --separate-stderr tdmqctl topic create "more-$i"
+	done
+	run -9 --separate-stderr tdmqctl topic create more-4
+	[[ $stderr == *"limit of 6 topics reached, see max-topics"* ]]
+	run -0 --separate-stderr tdmqctl group create one two
+	run -9 --separate-stderr tdmqctl group create three
+	[[ $stderr == *"limit of 2 groups reached, see max-groups"* ]]
+	run -1 --separate-stderr tdmqctl topic update more-1 --queues 9
+	[[ $stderr == *"between 0 and 8"* ]]
+}
+
+@test "limits: sends above the rate take their time, and all arrive" {
+	SECONDS=0
+	run -0 --separate-stderr tdmqctl message send plain --body x --count 40
+	[ "$SECONDS" -ge 1 ]
+	run -0 tdmqctl topic stats plain -o csv --columns messages
+	[ "$(awk '{n += $1} END {print n}' <<<"$output")" = 41 ]
+	run -0 tdmqctl broker stats brokerd -o csv --columns name,value
+	[[ $output =~ putMessageSlowedTimes,[1-9] ]]
+	[[ $output == *putMessageThrottledTimes,0* ]]
 }

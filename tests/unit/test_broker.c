@@ -106,6 +106,7 @@ static int serve(tune change)
 	cfg.data = dir;
 	cfg.nameserver_port = cfg.broker_port = cfg.vip_port = 0;
 	cfg.auto_create_topics = cfg.auto_create_groups = true;
+	cfg.unlimited = true;
 	cfg.commitlog_file_size = 16 << 20;
 	if (change)
 		change(&cfg);
@@ -709,6 +710,60 @@ Test(broker, relays_no_more_than_the_client_reads)
 	cr_assert_eq(stop(), 0);
 	client_free(c);
 	mem_free(body);
+}
+
+static void fifty_calls(struct config *cfg)
+{
+	never_flush(cfg);
+	cfg->max_calls = 50;
+	cfg->throttle_wait = 200;
+}
+
+Test(broker, sends_wait_for_the_rate_and_are_refused_beyond_it)
+{
+	enum { N = 100, BURST = 11, WAITING = 10 };
+	static struct command rq;
+	struct client *c = client();
+	int64_t begun = clock_mono_ms();
+	int fd, done = 0, refused = 0;
+
+	start(fifty_calls);
+	fd = dial();
+	fill_send(&rq, "t-1", STR("b"));
+	for (int i = 0; i < N; i++)
+		put_frame(fd, &rq);
+	for (int i = 0; i < N; i++) {
+		cr_assert(get_frame(fd, &rq), "answer %d of %d", i, N);
+		done += rq.code == RESP_SUCCESS;
+		refused += rq.code == RESP_SERVICE_NOT_AVAILABLE;
+	}
+	cr_assert_eq(done + refused, N);
+	cr_assert_geq(done, BURST + WAITING - 1);
+	cr_assert_leq(done, BURST + WAITING + (clock_mono_ms() - begun) / 20 + 1);
+	cr_assert_gt(refused, 0);
+	cr_assert_eq(queue_end(c), done, "what was refused is not stored");
+	for (int i = 0; i < 20; i++)
+		cr_assert_eq(send_one(c, STR("c"), 5000), RESP_SUCCESS,
+			"who waits for the answer is never too fast");
+	cr_assert_geq(clock_mono_ms() - begun, 400);
+	close(fd);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
+Test(broker, stops_while_answers_are_late)
+{
+	static struct command rq;
+	int fd;
+
+	start(fifty_calls);
+	fd = dial();
+	fill_send(&rq, "t-1", STR("b"));
+	for (int i = 0; i < 100; i++)
+		put_frame(fd, &rq);
+	cr_assert(get_frame(fd, &rq));
+	cr_assert_eq(stop(), 0);
+	close(fd);
 }
 
 static void small_output_sync(struct config *cfg)

@@ -46,7 +46,7 @@ Test(config, dev_changes_only_what_nobody_said)
 	cr_assert_eq(s.cfg.flush, STORE_FLUSH_SYNC, "it was said");
 	cr_assert(s.cfg.auto_create_topics);
 	cr_assert_eq(s.cfg.commitlog_file_size, 64 << 20);
-	cr_assert_eq(s.cfg.max_topics, 0);
+	cr_assert(s.cfg.unlimited);
 	conf_release(&s.conf);
 }
 
