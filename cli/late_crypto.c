@@ -53,6 +53,16 @@ FORWARD(int, EVP_MAC_init,
 FORWARD(int, EVP_MAC_update, (EVP_MAC_CTX * c, const unsigned char *data, size_t n), c, data, n)
 FORWARD(int, EVP_MAC_final, (EVP_MAC_CTX * c, unsigned char *out, size_t *outl, size_t size), c,
 	out, outl, size)
+FORWARD(unsigned char *, EVP_Q_mac,
+	(OSSL_LIB_CTX * c, const char *name, const char *query, const char *digest,
+		const OSSL_PARAM *params, const void *key, size_t key_n,
+		const unsigned char *data, size_t n, unsigned char *out, size_t size,
+		size_t *got),
+	c, name, query, digest, params, key, key_n, data, n, out, size, got)
+FORWARD(int, EVP_Q_digest,
+	(OSSL_LIB_CTX * c, const char *name, const char *query, const void *data, size_t n,
+		unsigned char *out, size_t *got),
+	c, name, query, data, n, out, got)
 FORWARD(int, EVP_EncodeBlock, (unsigned char *t, const unsigned char *f, int n), t, f, n)
 FORWARD(int, CRYPTO_memcmp, (const void *a, const void *b, size_t n), a, b, n)
 FORWARD(OSSL_PARAM, OSSL_PARAM_construct_utf8_string, (const char *key, char *buf, size_t n),
