@@ -45,6 +45,57 @@ struct handing {
 	int64_t spaces; /* namespaces with settings */
 };
 
+/* ---- lengths of files ---- */
+
+/* Length of the first file found, at most `depth` folders down; 0: none. */
+static int64_t first_size(const char *path, int depth)
+{
+	DIR *d = opendir(path);
+	struct dirent *entry;
+	int64_t size = 0;
+
+	while (d && !size && (entry = readdir(d))) {
+		char *sub = mem_fmt("%s/%s", path, entry->d_name);
+		struct stat st;
+
+		if (entry->d_name[0] != '.' && !stat(sub, &st)) {
+			if (S_ISREG(st.st_mode))
+				size = st.st_size;
+			else if (S_ISDIR(st.st_mode) && depth > 0)
+				size = first_size(sub, depth - 1);
+		}
+		mem_free(sub);
+	}
+	if (d)
+		closedir(d);
+	return size;
+}
+
+static int64_t size_of(const char *dir, const char *name, int depth, int64_t absent)
+{
+	char *path = mem_fmt("%s/%s", dir, name);
+	int64_t size = first_size(path, depth);
+
+	mem_free(path);
+	return size ? size : absent;
+}
+
+/* --dev has smaller index files: which ones are there is told by their length. */
+static void fit_index_sizes(struct handing *h)
+{
+	struct config other = *h->cfg;
+	struct store_opts o;
+	int64_t bytes;
+
+	other.dev = !other.dev;
+	broker_store_opts(&other, &o);
+	bytes = 40 + 4 * (int64_t)o.index_slots + 20 * (int64_t)o.index_entries;
+	if (size_of(h->cfg->data, "index", 0, 0) != bytes)
+		return;
+	h->so.index_slots = o.index_slots;
+	h->so.index_entries = o.index_entries;
+}
+
 /* ---- our side ---- */
 
 static int check_there(const char *dir, struct err *e)
@@ -73,6 +124,7 @@ static int open_all(struct handing *h, struct err *e)
 	int rc;
 
 	broker_store_opts(cfg, &h->so);
+	fit_index_sizes(h);
 	h->so.inline_io = true;
 	(void)((rc = config_address("listen-address",
 			cfg->advertised_address[0] ? cfg->advertised_address
@@ -152,7 +204,8 @@ static void take_topics(struct handing *h)
 		if (t->perm & PERM_INHERIT)
 			continue;
 		apache_add_topic(&h->out, t);
-		h->kept += t->type != TOPIC_MIXED || (t->remark && t->remark[0]);
+		h->kept += (t->type != TOPIC_MIXED && t->type != TOPIC_NORMAL) ||
+			   (t->remark && t->remark[0]);
 	}
 	h->out.topics_version = (struct apache_version){ v.counter, v.timestamp_ms };
 }
@@ -221,56 +274,6 @@ static int take_rest(struct meta *m, void *arg, struct err *e)
 
 /* ---- broker.conf ---- */
 
-/* Length of the first file found, at most `depth` folders down; 0: none. */
-static int64_t first_size(const char *path, int depth)
-{
-	DIR *d = opendir(path);
-	struct dirent *entry;
-	int64_t size = 0;
-
-	while (d && !size && (entry = readdir(d))) {
-		char *sub = mem_fmt("%s/%s", path, entry->d_name);
-		struct stat st;
-
-		if (entry->d_name[0] != '.' && !stat(sub, &st)) {
-			if (S_ISREG(st.st_mode))
-				size = st.st_size;
-			else if (S_ISDIR(st.st_mode) && depth > 0)
-				size = first_size(sub, depth - 1);
-		}
-		mem_free(sub);
-	}
-	if (d)
-		closedir(d);
-	return size;
-}
-
-static int64_t size_of(const char *dir, const char *name, int depth, int64_t absent)
-{
-	char *path = mem_fmt("%s/%s", dir, name);
-	int64_t size = first_size(path, depth);
-
-	mem_free(path);
-	return size ? size : absent;
-}
-
-/* --dev has smaller index files: which ones are there is told by their length. */
-static void index_sizes(const struct handing *h, const char *dir, int *slots, int *entries)
-{
-	struct config other = *h->cfg;
-	struct store_opts o;
-
-	other.dev = !other.dev;
-	broker_store_opts(&other, &o);
-	*slots = h->so.index_slots;
-	*entries = h->so.index_entries;
-	if (size_of(dir, "index", 0, 0) !=
-		40 + 4 * (int64_t)o.index_slots + 20 * (int64_t)o.index_entries)
-		return;
-	*slots = o.index_slots;
-	*entries = o.index_entries;
-}
-
 static void add_path(struct buf *b, const char *key, const char *path, const char *below)
 {
 	buf_addf(b, "%s=", key);
@@ -285,9 +288,7 @@ static void add_path(struct buf *b, const char *key, const char *path, const cha
 static void print_conf(const struct handing *h, const char *dir, struct buf *b)
 {
 	const struct config *cfg = h->cfg;
-	int slots, entries;
 
-	index_sizes(h, dir, &slots, &entries);
 	buf_puts(b, "# Made by 'tdmqctl store handover': mqbroker -c this file.\n");
 	buf_addf(b, "brokerClusterName=%s\nbrokerName=%s\nbrokerId=0\n", cfg->cluster,
 		cfg->broker);
@@ -305,7 +306,8 @@ static void print_conf(const struct handing *h, const char *dir, struct buf *b)
 		(long long)size_of(dir, "commitlog", 0, h->so.commitlog_file_bytes));
 	buf_addf(b, "mappedFileSizeConsumeQueue=%lld\n",
 		(long long)size_of(dir, "consumequeue", 2, h->so.queue_file_units * 20));
-	buf_addf(b, "maxHashSlotNum=%d\nmaxIndexNum=%d\n", slots, entries);
+	buf_addf(b, "maxHashSlotNum=%d\nmaxIndexNum=%d\n", h->so.index_slots,
+		h->so.index_entries);
 	buf_puts(b, "# As brokerd was set up.\n");
 	buf_addf(b, "maxMessageSize=%lld\nfileReservedTime=%lld\n",
 		(long long)cfg->max_message_size,

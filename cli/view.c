@@ -2,6 +2,7 @@
 /* view: columns and JSON of the kinds. */
 #include "msg.h"
 #include "names.h"
+#include "store_offline.h"
 #include "view.h"
 #include "when.h"
 
@@ -173,7 +174,8 @@ static const struct view lags_here = { "GroupLag", "group", lag_group_cols + 1 }
 const struct view *const views[] = { &view_namespace, &view_topic, &view_group, &view_cluster,
 	&view_broker, &view_stat, &view_queue_stat, &view_route, &view_lag, &view_lag_group,
 	&view_member, &view_offset, &message_view, &view_dlq, &view_sent, &view_message_id,
-	&view_version, NULL };
+	&view_version, &view_store_part, &view_store_finding, &view_store_finding_plan,
+	&view_handover, NULL };
 
 const struct view *view_topics(const struct ctx *cx)
 {

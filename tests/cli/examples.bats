@@ -38,6 +38,7 @@ expected() {
 @test "examples: each runs" {
 	cd "$BATS_TEST_TMPDIR"
 	cp "$ROOT/tests/data/apache/shop/rocketmq-metadata-export.json" m.json
+	cp -r "$BATS_FILE_TMPDIR/data" data # as a kill would leave it
 	tdmqctl __describe examples >examples
 	[ "$(wc -l <examples)" -gt 20 ]
 	failed=0
