@@ -8,6 +8,8 @@
  */
 #include "brokerd/broker.h"
 
+#include "brokerd/access.h"
+#include "brokerd/acl.h"
 #include "brokerd/catalog.h"
 #include "brokerd/dispatch.h"
 #include "brokerd/hold.h"
@@ -180,6 +182,7 @@ static void each_second(void *arg)
 	struct broker *b = arg;
 
 	stats_tick(b->stats);
+	acl_tick(b->acl);
 	timed_tick(b->timed); /* these three say what retention must leave alone */
 	schedule_flush(b->schedule);
 	tx_flush(b->tx);
@@ -268,7 +271,7 @@ static int start_metadata(struct broker *b, struct err *e)
 
 	(void)((rc = metadb_open(&mo, &b->metadb, e)) ||
 		(rc = catalog_open(b->metadb, &co, &b->catalog, e)) ||
-		(rc = offsets_open(b->metadb, &b->offsets, e)));
+		(rc = access_open(b, e)) || (rc = offsets_open(b->metadb, &b->offsets, e)));
 	mem_free(path);
 	if (!rc)
 		load_overrides(b);
@@ -444,7 +447,7 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 	quota_of(&b->quota, cfg);
 	b->stats = stats_new();
 	b->dispatch = dispatch_new();
-	(void)((rc = fsio_mkdirs(cfg->data, 0750, e)) || (rc = server_new(b, &b->server, e)) ||
+	(void)((rc = fsio_mkdirs(cfg->data, 0700, e)) || (rc = server_new(b, &b->server, e)) ||
 		(rc = bind_broker(b, e)) || (rc = start_store(b, e)) ||
 		(rc = start_metadata(b, e)) || (rc = start_services(b, e)) ||
 		(rc = bind_others(b, e)));
@@ -466,6 +469,7 @@ void broker_reload(struct broker *b)
 {
 	overrides_lay(b->overrides);
 	broker_settings_changed(b);
+	access_reload(b);
 }
 
 void broker_quit(struct broker *b)
@@ -534,6 +538,7 @@ int broker_stop(struct broker *b, struct err *e)
 	throttle_free(b->throttle);
 	senders_free(b->senders);
 	catalog_free(b->catalog);
+	acl_free(b->acl);
 	server_free(b->server);
 	dispatch_free(b->dispatch);
 	stats_free(b->stats);

@@ -6,7 +6,7 @@
  *
  *	const struct topic *t = catalog_topic(rq->broker->catalog, f->topic);
  *
- * Order of making: server (loop), store, metadb, catalog, offsets, registry, rebalance, hold,
+ * Order of making: server (loop), store, metadb, catalog, acl, offsets, registry, rebalance, hold,
  * schedule, timed, listeners, membership; the end goes the other way.
  */
 #ifndef TDMQ_BROKER_H
@@ -19,6 +19,7 @@ struct server;
 struct overrides;
 struct metadb;
 struct catalog;
+struct acl;
 struct offsets;
 struct registry;
 struct routes;
@@ -40,6 +41,7 @@ struct broker {
 	struct overrides *overrides; /* what requests changed of cfg: overrides.h */
 	struct server *server; /* loop, listeners, connections: server.h */
 	struct metadb *metadb; /* SQLite: metadb.h */
+	struct acl *acl; /* roles and what they may do: acl.h */
 	struct catalog *catalog; /* namespaces, topics, groups: catalog.h */
 	struct offsets *offsets; /* what groups have consumed: offsets.h */
 	struct registry *registry; /* clients and groups alive: registry.h */

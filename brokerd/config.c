@@ -106,12 +106,14 @@ static int check_addresses(const struct config *cfg, struct err *e)
 	rc = config_address("listen-address", cfg->listen_address, &listen, e);
 	if (rc)
 		return rc;
-	if (!is_loopback(&listen) && !cfg->insecure_listen_without_authentication) {
+	if (!is_loopback(&listen) && !cfg->authentication &&
+		!cfg->insecure_listen_without_authentication) {
 		err_set(e, TQ_EPRECOND, "listen-address '%s' can be reached by other machines",
 			cfg->listen_address);
-		err_why(e,
-			"clients are not authenticated yet: whoever connects may do anything");
-		return err_hint(e, "--insecure-listen-without-authentication allows it");
+		err_why(e, "without authentication whoever connects may do anything");
+		return err_hint(e,
+			"--authentication asks who they are; --insecure-listen-without-authentication "
+			"lets them all in");
 	}
 	advertised = listen;
 	if (cfg->advertised_address[0])

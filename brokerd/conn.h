@@ -28,6 +28,9 @@ struct conn {
 	int language, version; /* of the last request on it: enum language, version ordinal */
 	bool closed;
 	bool ours; /* we connected: server_adopt() */
+	/* Who sent requests on it (permit.c): a role of acl.h, or many; by a token that was changed. */
+	uint32_t role;
+	bool many_roles, old_key;
 
 	/* conn.c's own. */
 	int refs, fd;

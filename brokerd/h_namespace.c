@@ -6,7 +6,8 @@
  * exists
  * 30001 LIST_NAMESPACES	-> 0 {"namespaces":[{... and topics, groups, createdMs}, ...]}
  * 30002 UPDATE_NAMESPACE	as 30000; what is absent stays			-> 0; 22 unknown
- * 30003 DELETE_NAMESPACE	ext namespace	-> 0; 22 unknown; 1 it has topics or groups
+ * 30003 DELETE_NAMESPACE	ext namespace	-> 0; 22 unknown; 1 it has topics, groups
+ *								or roles
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"
@@ -81,8 +82,14 @@ static const struct field delete_fields[] = {
 static int delete_namespace(struct request *rq, const void *fields)
 {
 	const struct delete_namespace *f = fields;
-	struct later *l = later_new(rq, NULL, NULL);
+	struct later *l;
 
+	if (acl_namespace_used(rq->broker->acl, f->name)) {
+		err_set(&rq->err, TQ_EPRECOND, "a role has a grant on namespace '" STR_FMT "'",
+			STR_ARG(f->name));
+		return err_hint(&rq->err, "revoke it first: tdmqctl role list");
+	}
+	l = later_new(rq, NULL, NULL);
 	return later_started(l, catalog_delete_namespace(
 					rq->broker->catalog, f->name, later_done, l, &rq->err));
 }

@@ -143,9 +143,9 @@ static int query_version(struct request *rq, const void *fields)
 
 const struct handler h_register[] = { { REQ_REGISTER_BROKER, register_fields,
 					      sizeof(struct registering), register_broker,
-					      NEED_ADMIN },
+					      NEED_BROKER },
 	{ REQ_UNREGISTER_BROKER, register_fields, sizeof(struct registering), unregister_broker,
-		NEED_ADMIN },
+		NEED_BROKER },
 	{ REQ_QUERY_DATA_VERSION, register_fields, sizeof(struct registering), query_version,
-		NEED_ADMIN },
+		NEED_BROKER },
 	HANDLER_END };

@@ -16,10 +16,13 @@
  */
 #include "metadb.h"
 
+#include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 
+#include "fsio.h"
 #include "log.h"
 #include "mem.h"
 #include "thread.h"
@@ -240,12 +243,30 @@ static int migrate(struct meta *m, struct err *e)
 	return rc;
 }
 
+/* Tokens are in it. SQLite gives the files beside it the same mode. */
+static int make_private(const char *path, struct err *e)
+{
+	int rc = 0, fd;
+
+	if (!strcmp(path, ":memory:"))
+		return 0;
+	fd = vfs()->open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || fchmod(fd, 0600))
+		rc = err_sys(e, fd < 0 ? fsio_err_code(errno) : TQ_EIO, "metadata '%s'", path);
+	if (fd >= 0)
+		vfs()->close(fd);
+	return rc;
+}
+
 static int open_handle(struct meta *m, const char *path, struct err *e)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	int rc;
 
 	m->path = path;
+	rc = make_private(path, e);
+	if (rc)
+		return rc;
 	if (sqlite3_open_v2(path, &m->db, flags, NULL) != SQLITE_OK)
 		return m->db ? fail(m, e)
 			     : err_set(e, TQ_EIO, "metadata '%s': no memory", path);

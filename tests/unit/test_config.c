@@ -87,6 +87,47 @@ Test(config, only_loopback_without_being_told)
 	}
 }
 
+/* S4: with authentication any address will do that clients can be told. */
+Test(config, any_address_with_authentication)
+{
+	static const char *const flags[] = { "off", "on" };
+	struct err e = ERR_INIT;
+	struct set s;
+
+	for (size_t i = 0; i < ARRAY_LEN(addresses) * 2; i++) {
+		const char *listen = addresses[i / 2].listen;
+		const char *told = addresses[i / 2].advertised;
+		bool wild = !strcmp(told[0] ? told : listen, "0.0.0.0") ||
+			    !strcmp(told[0] ? told : listen, "::");
+		int rc, want = addresses[i / 2].rc == TQ_EINVAL ? TQ_EINVAL
+			       : wild				? TQ_EPRECOND
+								: 0;
+
+		begin(&s);
+		say(&s, "listen-address", listen);
+		say(&s, "advertised-address", told);
+		say(&s, "authentication", "on");
+		say(&s, "dev", flags[i % 2]);
+		rc = config_settle(&s.conf, &s.cfg, &e);
+		cr_assert_eq(rc, want, "%s: %s", addresses[i / 2].why, e.msg);
+		conf_release(&s.conf);
+	}
+}
+
+/* Development is no reason to be open to others. */
+Test(config, dev_does_not_open_the_door)
+{
+	struct err e = ERR_INIT;
+	struct set s;
+
+	begin(&s);
+	say(&s, "dev", "on");
+	say(&s, "listen-address", "10.0.0.1");
+	cr_assert_eq(config_settle(&s.conf, &s.cfg, &e), TQ_EPRECOND);
+	cr_assert(strstr(e.hint, "--authentication"));
+	conf_release(&s.conf);
+}
+
 static const struct {
 	const char *why, *key, *value;
 } refused[] = {
