@@ -203,7 +203,6 @@ static void each_10_seconds(void *arg)
 
 /* --- start --- */
 
-/* Whoever keeps a copy of a setting gets the new one. */
 static void set_rates(struct broker *b)
 {
 	struct throttle_rates r = { b->quota.calls, b->quota.bits / 8, b->cfg->throttle_wait };
@@ -211,6 +210,7 @@ static void set_rates(struct broker *b)
 	throttle_set(b->throttle, &r);
 }
 
+/* Whoever keeps a copy of a setting gets the new one. */
 void broker_settings_changed(struct broker *b)
 {
 	struct catalog_opts *o = catalog_opts(b->catalog);

@@ -265,6 +265,7 @@ struct lock_call {
 	struct jw *locked; /* NULL: unlock */
 };
 
+/* A queue that is locked is named as it was asked for: the client looks for its own spelling. */
 static void lock_one(const struct lock_call *call, const cJSON *o)
 {
 	struct rebalance *r = call->rq->broker->rebalance;
@@ -277,7 +278,7 @@ static void lock_one(const struct lock_call *call, const cJSON *o)
 	if (!call->locked)
 		rebalance_unlock(r, call->group, &q, call->client_id);
 	else if (rebalance_lock(r, call->group, &q, call->client_id, clock_mono_ms()))
-		body_queue(call->locked, q.topic, q.broker, q.queue);
+		body_queue(call->locked, str_of(json_text(o, "topic", "")), q.broker, q.queue);
 }
 
 static int lock_queues(struct request *rq, struct jw *locked)

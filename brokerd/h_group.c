@@ -5,6 +5,7 @@
  */
 #include "brokerd/body.h"
 #include "brokerd/broker.h"
+#include "brokerd/hold.h"
 #include "brokerd/later.h"
 #include "brokerd/offsets.h"
 #include "brokerd/registry.h"
@@ -14,6 +15,22 @@
 #include "names.h"
 
 /* ---- 200, 207, 201, 43 ---- */
+
+/* What its members wait for is looked at again, so that a change shows at once. */
+static void wake_group(struct request *rq, struct str group)
+{
+	const struct subscription **subs;
+	size_t n = registry_subscriptions(rq->broker->registry, group, rq->arena, &subs);
+
+	for (size_t i = 0; i < n; i++)
+		hold_wake_topic(rq->broker->hold, subs[i]->topic);
+}
+
+static int group_put(struct request *rq, void *arg)
+{
+	wake_group(rq, str_of(arg));
+	return 0;
+}
 
 static int put_group(struct request *rq, const void *fields UNUSED)
 {
@@ -27,8 +44,9 @@ static int put_group(struct request *rq, const void *fields UNUSED)
 		return rc;
 	rc = group_from_json(&g, doc, &rq->err);
 	if (!rc) {
-		l = later_new(rq, NULL, NULL);
+		l = later_new(rq, group_put, NULL);
 		name = body_name(rq, g.name ? g.name : "");
+		later_set_arg(l, arena_strn(later_arena(l), name.p, name.n));
 		g.name = name.p;
 		rc = later_started(l, catalog_put_group(rq->broker->catalog, &g, CATALOG_PUT,
 					      later_done, l, &rq->err));
@@ -54,9 +72,23 @@ struct gone {
 	bool offsets;
 };
 
+/* Consumers of a group that is gone are none: their pulls are refused from now on. */
+static void drop_members(struct request *rq, struct str group)
+{
+	struct registry *r = rq->broker->registry;
+	struct consumers c;
+
+	wake_group(rq, group);
+	while (registry_consumers(r, group, &c))
+		registry_unregister(r, c.members[0]->conn, STR_NONE, group, false);
+}
+
 static int group_gone(struct request *rq, void *arg)
 {
 	const struct gone *gone = arg;
+
+	if (!catalog_group(rq->broker->catalog, str_of(gone->name)))
+		drop_members(rq, str_of(gone->name));
 
 	if (gone->offsets)
 		offsets_delete_group(rq->broker->offsets, str_of(gone->name));

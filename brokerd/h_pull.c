@@ -69,15 +69,32 @@ struct reading {
 
 /* --- checks, in Apache's order --- */
 
+static int check_enabled(struct request *rq, const struct group *g)
+{
+	if (g->consume)
+		return 0;
+	return err_set(&rq->err, TQ_EDENIED,
+		"subscription group no permission, %s: its consumption is switched off",
+		g->name);
+}
+
 static int check_group(struct request *rq, const struct pull *f, const struct group **out)
 {
 	if (catalog_ensure_group(rq->broker->catalog, f->group, out, NULL))
 		return err_set(&rq->err, TQ_ENOGROUP,
 			"subscription group [" STR_FMT "] does not exist", STR_ARG(f->group));
-	if (!(*out)->consume)
-		return err_set(&rq->err, TQ_EDENIED,
-			"subscription group no permission, " STR_FMT, STR_ARG(f->group));
-	return 0;
+	return check_enabled(rq, *out);
+}
+
+/* A pull that waited: its group may be gone by now, or may be switched off. */
+static int check_still(struct request *rq, const struct reading *rd)
+{
+	const struct group *g = catalog_group(rq->broker->catalog, rd->group);
+
+	if (!g)
+		return err_set(&rq->err, TQ_ENOGROUP,
+			"subscription group [" STR_FMT "] does not exist", STR_ARG(rd->group));
+	return check_enabled(rq, g);
 }
 
 static int check_topic(struct request *rq, const struct pull *f)
@@ -367,8 +384,12 @@ static void woken(struct request *rq, void *arg)
 	struct store_batch *got;
 	struct store_query q;
 	int64_t ms;
-	int code, rc = 0;
+	int code, rc = check_still(rq, rd);
 
+	if (rc) {
+		request_finish(rq, rc);
+		return;
+	}
 	if (rd->text.p && sql_parse(rd->text, &rd->sql, &rq->err)) {
 		request_finish(rq, rq->err.code);
 		return;

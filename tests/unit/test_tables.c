@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "brokerd/config.h"
+#include "brokerd/dispatch.h"
 #include "cli/ctx.h"
 #include "cli/describe.h"
 #include "cli/view.h"
@@ -434,4 +435,33 @@ Test(tables, settings_are_sound_and_make_sound_flags)
 	cr_expect_eq(b.n, 0, "%s", b.p);
 	buf_release(&b);
 	conf_release(&conf);
+}
+
+/* Where a name is text only, so that its other spellings need not be known. */
+static const char *const plain_names[] = {
+	"defaultTopic", /* TBW102 */
+	"topicFilterType", "producerGroup", /* of a send: nobody looks at it */
+	"filterGroups", /* a list: its reader spells each */
+	"topicPerms", "groupPerms", "defaultTopicPerm",
+	"defaultGroupPerm", /* rules of plain_acl.yml */
+};
+
+static bool is_name(const char *field)
+{
+	if (!strcasestr(field, "topic") && !strcasestr(field, "group"))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(plain_names); i++)
+		if (!strcmp(field, plain_names[i]))
+			return false;
+	return true;
+}
+
+Test(tables, every_field_that_names_a_topic_or_group_knows_its_aliases)
+{
+	const struct handler *h;
+
+	for (size_t i = 0; (h = handler_at(i)); i++)
+		for (const struct field *f = h->fields; f && f->type != FIELD_TYPE_END; f++)
+			cr_expect(f->type != FIELD_TYPE_STR || !is_name(f->name),
+				"request %d: '%s' is plain text", h->code, f->name);
 }
