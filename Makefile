@@ -18,7 +18,7 @@ sbindir ?= $(PREFIX)/sbin
 mandir  ?= $(PREFIX)/share/man
 SAN     ?=
 
-DEBS := gcc make libevent-dev libssl-dev libsqlite3-dev libcjson-dev libyaml-dev zlib1g-dev \
+DEBS := gcc make libevent-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcjson-dev libyaml-dev zlib1g-dev \
 	uthash-dev
 TEST_DEBS := bats python3 libcriterion-dev mandoc
 LINT_DEBS := clang libclang-rt-dev clang-format shellcheck
@@ -40,14 +40,14 @@ CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DTDMQ_VERSION='"$(VERSION)"' -I. -Ilib -I$(
 	$(HARDEN) $(OPT) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
-CLI_LIBS     := -lyaml -lcjson -lcrypto -lz
-TDMQCTL_LIBS := $(filter-out -lcrypto,$(CLI_LIBS)) # cli/late_crypto.c loads it
+CLI_LIBS     := -lyaml -lcjson -lcrypto -lcurl -lz
+TDMQCTL_LIBS := $(filter-out -lcrypto -lcurl,$(CLI_LIBS)) # cli/late_*.c load them
 BROKERD_LIBS := -levent -lsqlite3 -lcjson -lyaml -lcrypto -lz -lpthread
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_O     := $(call objs,lib)
 MIGRATE_O := $(call objs,migrate)
-TDMQCTL_O := $(B)/obj/cli/main.o $(B)/obj/cli/late_crypto.o
+TDMQCTL_O := $(B)/obj/cli/main.o $(B)/obj/cli/late_crypto.o $(B)/obj/cli/late_curl.o
 CLI_O     := $(filter-out $(TDMQCTL_O),$(call objs,cli))
 BROKERD_O := $(filter-out $(B)/obj/brokerd/main.o,$(call objs,brokerd brokerd/store))
 UNIT_O    := $(call objs,tests/unit)
