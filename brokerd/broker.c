@@ -14,6 +14,7 @@
 #include "brokerd/dispatch.h"
 #include "brokerd/hold.h"
 #include "brokerd/membership.h"
+#include "brokerd/marks.h"
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
 #include "brokerd/overrides.h"
@@ -381,9 +382,12 @@ static int start_services(struct broker *b, struct err *e)
 	b->hold = hold_new(b);
 	server_on_close(b->server, on_close, b);
 	rc = redo_open(b->store, b->metadb, &b->redo, e);
+	if (!rc)
+		rc = marks_open(b->metadb, &b->marks, e);
 	if (rc)
 		return rc;
 	so.already = redo_levels(b->redo);
+	so.marks = b->marks;
 	(void)((rc = schedule_open(&so, &b->schedule, e)) ||
 		(rc = timed_open(&to, &b->timed, e)) || (rc = start_tx(b, e)) ||
 		(rc = metadb_start(b->metadb, e)));
@@ -526,6 +530,7 @@ int broker_stop(struct broker *b, struct err *e)
 		rc = later.code;
 	}
 	redo_free(b->redo);
+	marks_free(b->marks);
 	timed_free(b->timed);
 	tx_free(b->tx);
 	schedule_free(b->schedule);

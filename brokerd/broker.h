@@ -29,6 +29,7 @@ struct schedule;
 struct timed;
 struct tx;
 struct redo;
+struct marks;
 struct store;
 struct hold;
 struct stats;
@@ -53,6 +54,7 @@ struct broker {
 	struct schedule *schedule; /* messages of a delay level: schedule.h */
 	struct timed *timed; /* messages with a time of their own: timed.h */
 	struct tx *tx; /* transactions: tx.h */
+	struct marks *marks; /* cancelled, begun anew: marks.h */
 	struct redo *redo; /* what a crash left half done: redo.h */
 	struct throttle *throttle; /* how fast: throttle.h */
 	struct senders *senders; /* who sends where, as far as that is limited: senders.h */

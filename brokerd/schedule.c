@@ -20,6 +20,7 @@
 
 #include <event2/event.h>
 
+#include "brokerd/marks.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
@@ -29,6 +30,7 @@
 #define TURN_MAX 512 /* deliveries of one timer, so that clients get their turn */
 #define AHEAD_MAX_MS 60000 /* of the timer */
 #define AGAIN_MS 1000 /* after a store that refused */
+#define MARK_MS 10 /* a cancellation is on its way to the disk */
 #define IDLE (-1)
 
 #define SECONDS(n) ((n)*1000LL)
@@ -150,6 +152,8 @@ static bool head(struct schedule *s, struct queue *q, int64_t *phys, int64_t *du
 static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *budget)
 {
 	int64_t most = now_ms + levels[q - s->q].delay_ms, phys, due;
+	int level = (int)(q - s->q) + 1;
+	enum mark cancelled;
 
 	q->head_ms = IDLE;
 	while (head(s, q, &phys, &due)) {
@@ -159,7 +163,12 @@ static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *
 			q->head_ms = due;
 			return;
 		}
-		if (deliver(s, q, phys) == PARKED_AGAIN) {
+		cancelled = marks_has(s->o.marks, level, q->next);
+		if (cancelled == MARK_COMING) {
+			q->head_ms = now_ms + MARK_MS;
+			return;
+		}
+		if (cancelled == MARK_NONE && deliver(s, q, phys) == PARKED_AGAIN) {
 			q->head_ms = now_ms + AGAIN_MS;
 			return;
 		}
@@ -242,6 +251,7 @@ static void progress_written(void *arg, int rc, const struct err *e)
 		if (rc) {
 			q->saved = -1; /* the next flush tries again */
 		} else {
+			marks_drop(save->s->o.marks, i + 1, save->off[i]);
 			q->noted = save->off[i];
 			q->noted_end = save->end_off[i];
 		}

@@ -27,6 +27,7 @@
 
 struct event_base;
 struct schedule;
+struct marks;
 
 int64_t schedule_delay_ms(int level); /* 1..18 */
 const char *schedule_level_name(int level); /* "1s" ... "2h" */
@@ -50,6 +51,7 @@ struct schedule_opts {
 	void *arg;
 	/* By level - 1, may be NULL: what is before was delivered: redo.h. */
 	const int64_t *already;
+	struct marks *marks; /* what was cancelled; may be NULL */
 };
 /* Loads the progress; before metadb_start(). */
 int schedule_open(const struct schedule_opts *o, struct schedule **out, struct err *e) MUST_USE;

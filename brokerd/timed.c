@@ -27,6 +27,7 @@
 #include "timed.h"
 
 #include <event2/event.h>
+#include <utlist.h>
 
 #include "clock.h"
 #include "log.h"
@@ -55,6 +56,15 @@ struct done {
 	int64_t phys_off, end_off; /* of the copy in the log; 0: dropped */
 };
 
+/* On its way to metadb: not delivered meanwhile. */
+struct cancel {
+	struct timed *t;
+	struct timed_item it;
+	meta_done done;
+	void *arg;
+	struct cancel *next;
+};
+
 enum roll { ROLL_OFF, ROLL_WANTED, ROLL_SELECTING, ROLL_COPIED };
 
 struct timed {
@@ -80,6 +90,7 @@ struct timed {
 	int64_t roll_due; /* rows due later may be rolled */
 	int64_t roll_end; /* queue offset behind the copies */
 
+	struct cancel *cancels;
 	int64_t again_ms;
 	bool stopping;
 };
@@ -209,6 +220,16 @@ static bool deliver_one(struct timed *t, const struct timed_item *it, int64_t *b
 	return true;
 }
 
+static bool is_cancelled(const struct timed *t, const struct timed_item *it)
+{
+	const struct cancel *c;
+
+	LL_FOREACH (t->cancels, c)
+		if (!timed_item_cmp(&c->it, it))
+			return true;
+	return false;
+}
+
 static void deliver(struct timed *t, int64_t now_ms)
 {
 	int64_t bytes = 0;
@@ -216,7 +237,7 @@ static void deliver(struct timed *t, int64_t now_ms)
 	for (int n = 0; n < TURN_MAX && bytes < TURN_BYTES; n++) {
 		if (!t->heap.n || t->heap.v[0].due > now_ms || t->n_done >= DONE_MAX)
 			return;
-		if (!deliver_one(t, &t->heap.v[0], &bytes)) {
+		if (!is_cancelled(t, &t->heap.v[0]) && !deliver_one(t, &t->heap.v[0], &bytes)) {
 			t->again_ms = now_ms + AGAIN_MS;
 			return;
 		}
@@ -538,6 +559,69 @@ static void start_round(struct timed *t, int64_t now_ms)
 	}
 	t->round = r;
 	metadb_submit(t->o.db, run_round, round_done, r);
+}
+
+/* ---- cancelling ---- */
+
+static int delete_row(struct meta *m, void *arg, struct err *e)
+{
+	const struct cancel *c = arg;
+	int rc = meta_exec(m, STMT_TIMER_DELETE, e, "ii", c->it.due, c->it.seq);
+
+	if (!rc && !meta_changes(m))
+		rc = err_set(e, TQ_ENOTFOUND, "the message was delivered or cancelled already");
+	return rc;
+}
+
+/* What read the row before it went has been taken in by now: jobs end in their order. */
+static void row_deleted(void *arg, int rc, const struct err *e)
+{
+	struct cancel *c = arg;
+	struct timed *t = c->t;
+
+	LL_DELETE(t->cancels, c);
+	if (!rc) {
+		timedheap_remove(&t->heap, &c->it);
+		t->pending--;
+	} else if (rc != TQ_ENOTFOUND) {
+		timedheap_remove(&t->heap, &c->it);
+		put_into_heap(t, &c->it); /* its time may have come meanwhile */
+	}
+	c->done(c->arg, rc, e);
+	mem_free(c);
+	if (!t->stopping)
+		timed_run(t);
+}
+
+int64_t timed_followed(const struct timed *t)
+{
+	return t->followed;
+}
+
+bool timed_is_done(const struct timed *t, int64_t due, int64_t seq)
+{
+	for (size_t i = 0; i < t->n_done; i++)
+		if (t->done[i].it.due == due && t->done[i].it.seq == seq)
+			return true;
+	return false;
+}
+
+int timed_cancel(
+	struct timed *t, const struct message *m, meta_done done, void *arg, struct err *e)
+{
+	struct timed_item it = { timed_tags_code(m), 0, m->phys_off };
+	struct cancel *c;
+
+	if (!timed_seq(m, &it.seq) || timed_is_done(t, it.due, it.seq) || is_cancelled(t, &it))
+		return err_set(
+			e, TQ_ENOTFOUND, "the message was delivered or cancelled already");
+	if (it.seq >= t->followed)
+		return err_set(e, TQ_EBUSY, "the message was accepted just now, try again");
+	c = mem_alloc(sizeof(*c));
+	*c = (struct cancel){ t, it, done, arg, NULL };
+	LL_PREPEND(t->cancels, c);
+	metadb_submit(t->o.db, delete_row, row_deleted, c);
+	return 0;
 }
 
 /* ---- when ---- */

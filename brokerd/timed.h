@@ -68,6 +68,16 @@ void timed_tick(struct timed *t);
  * timed_run() saves what was.
  */
 void timed_stop(struct timed *t);
+/*
+ * The message of this record of the timer topic shall not be delivered: done once that is durable.
+ * TQ_ENOTFOUND, here or there: it was delivered or cancelled; TQ_EBUSY: accepted just now, ask again.
+ */
+int timed_cancel(struct timed *t, const struct message *m, meta_done done, void *arg,
+	struct err *e) MUST_USE;
+/* Queue offset in the timer topic: what was accepted before it is in the table. */
+int64_t timed_followed(const struct timed *t);
+/* A row of the table whose message was delivered, though the row is there yet. */
+bool timed_is_done(const struct timed *t, int64_t due, int64_t seq);
 /* Copies made before this offset of the log are gone from the table; INT64_MAX: all are. */
 int64_t timed_noted(const struct timed *t);
 void timed_free(struct timed *t); /* after metadb_close() */

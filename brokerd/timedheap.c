@@ -63,6 +63,20 @@ void timedheap_pop(struct timedheap *h)
 	h->v[i] = last;
 }
 
+bool timedheap_remove(struct timedheap *h, const struct timed_item *it)
+{
+	size_t n = h->n;
+
+	for (size_t i = 0; i < n; i++) {
+		if (timed_item_cmp(&h->v[i], it))
+			continue;
+		h->v[i] = h->v[--h->n];
+		qsort(h->v, h->n, sizeof(*h->v), by_time); /* rare: operators do this by hand */
+		return true;
+	}
+	return false;
+}
+
 void timedheap_release(struct timedheap *h)
 {
 	mem_free(h->v);

@@ -27,6 +27,8 @@ int timed_item_cmp(const struct timed_item *a, const struct timed_item *b);
 bool timedheap_push(
 	struct timedheap *h, const struct timed_item *it, struct timed_item *dropped);
 void timedheap_pop(struct timedheap *h); /* v[0], which must be there */
+/* False: it is not there. */
+bool timedheap_remove(struct timedheap *h, const struct timed_item *it);
 void timedheap_release(struct timedheap *h);
 
 #endif

@@ -28,7 +28,6 @@
 #define TURN_MAX 256 /* messages looked at in one turn */
 #define OPS_TURN_MAX 10000 /* notes passed in one flush */
 #define COPIES_MAX 65536 /* first copies that are remembered */
-#define PROP_CHECKS "TRANSACTION_CHECK_TIMES"
 #define PROP_IMMUNITY "CHECK_IMMUNITY_TIME_IN_SECONDS"
 #define PROP_FIRST "TRAN_PREPARED_QUEUE_OFFSET"
 #define OP_TAG "d"
@@ -300,7 +299,7 @@ static int store_half(
 	int rc;
 
 	buf_add_str(props, m->properties);
-	if (!set_number(props, PROP_CHECKS, checks) ||
+	if (!set_number(props, TX_PROP_CHECKS, checks) ||
 		(checks && !props_get(m->properties, PROP_FIRST).n &&
 			!set_number(props, PROP_FIRST, m->queue_off)))
 		return err_set(e, TQ_EMSGILLEGAL, "no room for the count of checks");
@@ -390,7 +389,7 @@ static int set_aside(struct tx *t, struct message *m, struct err *e)
 static int look_at(struct tx *t, struct message *m, struct err *e)
 {
 	int64_t age = clock_wall_ms() - m->born_ms, immune = t->l.timeout_ms;
-	int64_t checks = number(props_get(m->properties, PROP_CHECKS), 0);
+	int64_t checks = number(props_get(m->properties, TX_PROP_CHECKS), 0);
 	int64_t first = number(props_get(m->properties, PROP_FIRST), NONE);
 	int64_t own = number(props_get(m->properties, PROP_IMMUNITY), NONE);
 
@@ -492,6 +491,21 @@ void tx_arrival(struct tx *t, int64_t queue_off)
 int64_t tx_pending(const struct tx *t)
 {
 	return t->open;
+}
+
+void tx_list(struct tx *t, int64_t from, tx_each fn, void *arg)
+{
+	struct store_slice rec;
+	struct message m;
+	bool more = true;
+
+	for (int64_t off = txmap_next(t->map, MAX(from, txmap_first(t->map)));
+		more && off < t->max; off = txmap_next(t->map, off + 1)) {
+		if (read_at(t, TX_HALF_TOPIC, off, &rec, &m, NULL))
+			continue;
+		more = fn(arg, &m);
+		store_slice_unref(rec.segment);
+	}
 }
 
 int tx_resume(struct tx *t, int64_t phys_off, int64_t *end_off, struct err *e)

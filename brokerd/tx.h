@@ -24,6 +24,7 @@
 #define TX_HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
 #define TX_OP_TOPIC "RMQ_SYS_TRANS_OP_HALF_TOPIC"
 #define TX_ASIDE_TOPIC "TRANS_CHECK_MAX_TIME_TOPIC"
+#define TX_PROP_CHECKS "TRANSACTION_CHECK_TIMES" /* how often its producer was asked */
 #define TX_GROUP "CID_RMQ_SYS_TRANS"
 #define TX_PROPERTIES_MAX \
 	(MESSAGE_MAX_PROPERTIES - 128) /* of a half message: checks add some */
@@ -67,6 +68,13 @@ void tx_run(struct tx *t);
 /* Notes the progress that is safe; each second before offsets_flush(). */
 void tx_flush(struct tx *t);
 int64_t tx_pending(const struct tx *t); /* half messages that are not ended */
+
+/*
+ * Open half messages in their order, from queue offset `from`: fn false stops. The record is
+ * borrowed for the call.
+ */
+typedef bool (*tx_each)(void *arg, const struct message *half);
+void tx_list(struct tx *t, int64_t from, tx_each fn, void *arg);
 
 struct tx_ending {
 	struct str group; /* canonical */

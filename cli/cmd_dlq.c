@@ -143,7 +143,7 @@ struct select_args {
 	struct match match;
 	int64_t since_ms, until_ms;
 	/* of resend */
-	bool all, skip_resent;
+	bool all, skip_resent, again;
 	double rate;
 };
 
@@ -247,7 +247,8 @@ static const struct opt resend_opts[] = {
 	SELECT_OPTS,
 	OPT_BOOL(0, "all", struct select_args, all, "every letter of the group"),
 	OPT_BOOL(0, "skip-resent", struct select_args, skip_resent,
-		"leave out what was resent before"),
+		"leave out what was resent before: the default"),
+	OPT_BOOL(0, "again", struct select_args, again, "also what was resent before"),
 	OPT_RATE(0, "rate", struct select_args, rate, "at most so many a second"),
 	OPT_END,
 };
@@ -383,6 +384,9 @@ static int dlq_resend(struct ctx *cx, const void *args)
 		return err_hint(
 			&cx->err, "give --id, --since, --until, --tag, --grep or --all");
 	}
+	if (a.again && a.skip_resent)
+		return err_set(
+			&cx->err, TQ_EUSAGE, "--again and --skip-resent exclude each other");
 	rc = match_init(&a.match, &cx->err);
 	if (rc)
 		return rc;
@@ -391,7 +395,7 @@ static int dlq_resend(struct ctx *cx, const void *args)
 	total = found.n;
 	if (!rc)
 		rc = resent_open(&ledger, &cx->mem, a.group, true, &cx->err);
-	if (!rc && a.skip_resent)
+	if (!rc && !a.again)
 		drop_resent(&found, &ledger);
 	if (rc || ctx_dry_run(cx, "%zu of %zu letter(s) of group/%s would be resent", found.n,
 			  total, ctx_name(cx, a.group)))
@@ -402,9 +406,13 @@ static int dlq_resend(struct ctx *cx, const void *args)
 	if (!rc && found.n)
 		rc = resend_all(cx, &a, &found, &r);
 	if (!rc)
-		ctx_done(cx, "group/%s: %zu letter(s) resent to its retry queue%s",
-			ctx_name(cx, a.group), r.ok,
-			total > found.n ? ", those resent before left out" : "");
+		ctx_done(cx, "group/%s: %zu letter(s) resent to its retry queue",
+			ctx_name(cx, a.group), r.ok);
+	if (!rc && total > found.n)
+		ctx_note(cx,
+			"%zu resent before left out: the group would get them twice; --again "
+			"sends them",
+			total - found.n);
 out:
 	resent_close(&ledger);
 	newest_release(&found);
@@ -423,6 +431,7 @@ const struct cmd cmd_dlq[] = {
 		sizeof(struct select_args), dlq_resend, CMD_WRITES,
 		"dlq resend pay-svc --since 2h --rate 100",
 		"The group's consumers get each letter again with their full number of tries. The letter "
-		"stays where it is; a ledger remembers that it was resent (--skip-resent)." },
+		"stays where it is, and a ledger remembers that it was resent: the same command "
+		"again sends only what is new." },
 	CMD_END,
 };

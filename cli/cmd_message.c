@@ -100,8 +100,13 @@ struct send_args {
 	int delay_level;
 	int64_t delay_ms, at_ms;
 	int64_t count;
+	int transaction;
 	bool oneway;
 };
+
+enum end { END_NONE, END_COMMIT, END_ROLLBACK, END_UNKNOWN };
+static const char *const end_names[] = { "none", "commit", "rollback", "unknown", NULL };
+#define TRANSACTIONS_MAX 10000 /* of one command */
 
 static const struct opt send_opts[] = {
 	OPT_STR(0, "body", "text", struct send_args, body, "the message's body"),
@@ -121,6 +126,8 @@ static const struct opt send_opts[] = {
 	OPT_INT(0, "count", "n", struct send_args, count, 1, 100000000, 1,
 		"send it so many times"),
 	OPT_BOOL(0, "oneway", struct send_args, oneway, "do not wait for an answer"),
+	OPT_ENUM(0, "transaction", struct send_args, transaction, end_names, END_NONE,
+		"as half message, ended so; unknown leaves it open"),
 	OPT_END,
 };
 
@@ -130,11 +137,68 @@ static const struct col sent_cols[] = { { "id", "id", COL_TEXT, 0 },
 	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE }, COL_END };
 const struct view view_sent = { "SentMessage", "id", sent_cols, false };
 
+/* A half message that was sent. */
+struct half {
+	const char *broker; /* its name */
+	int64_t offset, phys_off;
+};
+
 struct sending {
 	struct ctx *cx;
 	size_t ok, failed;
 	int rc; /* of output */
+	struct half *halves; /* NULL: ordinary messages */
+	size_t n_halves;
 };
+
+static void note_half(struct sending *g, const struct sent *s)
+{
+	struct half *h = &g->halves[g->n_halves];
+	struct host host;
+
+	if (!message_offset_id_parse(str_of(s->offset_id), &host, &h->phys_off, NULL)) {
+		h->broker = s->broker;
+		h->offset = s->offset;
+		g->n_halves++;
+	}
+}
+
+static int end_half(struct ctx *cx, const struct half *h, int how)
+{
+	const struct cluster *cl;
+	const char *addr = NULL;
+	struct command rq;
+	int rc = admin_cluster(cx->admin, &cl, &cx->err);
+
+	for (size_t i = 0; !rc && i < cl->n; i++)
+		if (!strcmp(cl->v[i].name, h->broker))
+			addr = cl->v[i].addr;
+	if (rc || !addr)
+		return rc ? rc
+			  : err_set(&cx->err, TQ_EUNREACHABLE, "broker %s is gone", h->broker);
+	command_init(&rq, REQ_END_TRANSACTION);
+	command_add(&rq, "producerGroup", STR(PRODUCER_GROUP));
+	command_add(&rq, "tranStateTableOffset",
+		str_of(arena_fmt(&cx->mem, "%lld", (long long)h->offset)));
+	command_add(&rq, "commitLogOffset",
+		str_of(arena_fmt(&cx->mem, "%lld", (long long)h->phys_off)));
+	command_add(&rq, "commitOrRollback", how == END_COMMIT ? STR("8") : STR("12"));
+	command_add(&rq, "fromTransactionCheck", STR("false"));
+	return admin_call(cx->admin, addr, &rq, NULL, &cx->err);
+}
+
+static void end_halves(struct sending *g, int how)
+{
+	for (size_t i = 0; how != END_UNKNOWN && i < g->n_halves; i++) {
+		if (!end_half(g->cx, &g->halves[i], how))
+			continue;
+		ctx_failed(g->cx, "the end of a transaction");
+		g->failed++;
+		g->ok--;
+	}
+	if (how == END_UNKNOWN && g->n_halves)
+		ctx_note(g->cx, "nobody ends them; see them: tdmqctl transaction list");
+}
 
 static void on_sent(void *arg, int rc, const struct sent *s, const struct err *e)
 {
@@ -148,6 +212,8 @@ static void on_sent(void *arg, int rc, const struct sent *s, const struct err *e
 		return;
 	}
 	g->ok++;
+	if (g->halves)
+		note_half(g, s);
 	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "id", s->id);
 	cJSON_AddStringToObject(o, "broker", s->broker);
@@ -211,6 +277,10 @@ static int send_properties(
 		snprintf(level, sizeof(level), "%d", a->delay_level);
 		props_add(props, 0, PROP_DELAY, str_of(level));
 	}
+	if (a->transaction != END_NONE) {
+		props_add(props, 0, PROP_TRAN_MSG, STR("true"));
+		props_add(props, 0, PROP_PGROUP, STR(PRODUCER_GROUP));
+	}
 	if (at_ms) {
 		snprintf(at, sizeof(at), "%lld", (long long)at_ms);
 		props_add(props, 0, PROP_START_DELIVER, str_of(at));
@@ -236,12 +306,14 @@ static int read_body(struct ctx *cx, const struct send_args *a, struct buf *body
 
 static int send_all(struct ctx *cx, const struct send_args *a, const struct outgoing *out)
 {
-	struct sending g = { cx, 0, 0, 0 };
+	struct sending g = { .cx = cx };
 	struct producer *p;
 	int rc = producer_new(cx, a->topic, &p);
 
 	if (rc)
 		return rc;
+	if (a->transaction != END_NONE)
+		g.halves = arena_alloc(&cx->mem, (size_t)a->count * sizeof(*g.halves));
 	rc = out_begin(cx->out, &view_sent, &cx->err);
 	for (int64_t i = 0; i < a->count && !rc && !g.rc; i++)
 		rc = producer_send(p, out, on_sent, &g);
@@ -249,6 +321,8 @@ static int send_all(struct ctx *cx, const struct send_args *a, const struct outg
 	producer_free(p);
 	if (!rc)
 		rc = g.rc;
+	if (!rc)
+		end_halves(&g, a->transaction);
 	if (!rc)
 		rc = out_end(cx->out, NULL, &cx->err);
 	return rc ? rc : ctx_result(cx, g.ok, g.failed);
@@ -260,10 +334,16 @@ static int message_send(struct ctx *cx, const void *args)
 	struct outgoing out = {
 		.order_key = a->order_key, .queue = a->queue, .oneway = a->oneway
 	};
+	bool half = a->transaction != END_NONE;
 	struct buf body, props;
 	int64_t at_ms;
 	int rc;
 
+	if (half && (a->oneway || a->count > TRANSACTIONS_MAX))
+		return err_set(&cx->err, TQ_EUSAGE,
+			"--transaction needs answers, and takes %d messages at most",
+			TRANSACTIONS_MAX);
+	out.sysflag = half ? SYSFLAG_TX_PREPARED : 0;
 	buf_init(&body, MESSAGE_MAX_BODY);
 	buf_init(&props, MESSAGE_MAX_PROPERTIES);
 	(void)((rc = delivery_time(cx, a, &at_ms)) || (rc = read_body(cx, a, &body)) ||

@@ -14,7 +14,6 @@
 #include "queue.h"
 
 #define IN_FLIGHT 64
-#define PRODUCER_GROUP "tdmqctl"
 
 struct target {
 	const char *broker, *addr;

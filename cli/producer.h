@@ -17,6 +17,8 @@
 #include "ctx.h"
 #include "message.h"
 
+#define PRODUCER_GROUP "tdmqctl"
+
 struct producer;
 
 struct outgoing {

@@ -175,7 +175,7 @@ const struct view *const views[] = { &view_namespace, &view_topic, &view_group, 
 	&view_broker, &view_stat, &view_queue_stat, &view_route, &view_lag, &view_lag_group,
 	&view_member, &view_offset, &message_view, &view_dlq, &view_sent, &view_message_id,
 	&view_version, &view_store_part, &view_store_finding, &view_store_finding_plan,
-	&view_handover, NULL };
+	&view_handover, &view_delay, &view_transaction, NULL };
 
 const struct view *view_topics(const struct ctx *cx)
 {

@@ -263,6 +263,32 @@ int admin_message_query(struct admin *a, const char *topic, const char *key, boo
 	int max, int64_t begin_ms, int64_t end_ms, struct arena *mem, struct messages *out,
 	struct err *e) MUST_USE;
 
+/* ---- messages that wait: brokerd only, else TQ_EUNSUPPORTED ---- */
+
+struct waiting {
+	const char *id; /* offset id of the record that waits: what cancel and resume take */
+	const char *unique_id, *topic, *key, *tag; /* "" for none */
+	const char *group, *state; /* of transactions: "open", "aside" */
+	int queue, level, checks; /* level 0: a time of its own */
+	int64_t size, due_ms, born_ms, stored_ms;
+};
+
+struct waitings {
+	struct waiting *v; /* by time */
+	size_t n;
+	bool more; /* there are others */
+};
+
+/* topic NULL: any; until_ms, before_ms 0: whenever. */
+int admin_waiting(struct admin *a, const char *topic, int64_t until_ms, int max,
+	struct arena *mem, struct waitings *out, struct err *e) MUST_USE;
+/* TQ_ENOTFOUND: delivered or cancelled already; TQ_EBUSY: accepted just now, ask again. */
+int admin_waiting_cancel(struct admin *a, const char *id, struct err *e) MUST_USE;
+int admin_transactions(struct admin *a, const char *topic, int64_t before_ms, int max,
+	struct arena *mem, struct waitings *out, struct err *e) MUST_USE;
+/* Of Apache too (323). */
+int admin_transaction_resume(struct admin *a, const char *id, struct err *e) MUST_USE;
+
 /* ---- namespaces: brokerd only, else TQ_EUNSUPPORTED ---- */
 
 struct namespaces {
