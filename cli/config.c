@@ -39,6 +39,8 @@ static const struct key context_keys[] = {
 static const struct key credential_keys[] = {
 	KEY("accessKey", TEXT, access_key),
 	KEY("secretFrom", TEXT, secret_from),
+	KEY("role", TEXT, role),
+	KEY("tokenFrom", TEXT, token_from),
 };
 
 struct reader {

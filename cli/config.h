@@ -9,7 +9,7 @@
  *	  prod:
  *	    nameservers: [mq1.example:9876, mq2.example:9876]
  *	    credentials: {accessKey: ops, secretFrom: "file:/etc/mq/ops.key"}
- *	    protected: true
+ *	    protected: true		# credentials: {role: billing, tokenFrom: ...}
  *	    readOnly: false
  */
 #ifndef TDMQCTL_CONFIG_H
@@ -22,7 +22,8 @@
 /* What holds for the chosen context; NULL: the file does not say. */
 struct config {
 	const char *context;
-	const char *nameservers, *namespace, *output, *timeout, *access_key, *secret_from;
+	const char *nameservers, *namespace, *output, *timeout, *access_key, *secret_from,
+		*role, *token_from;
 	bool protected, read_only;
 };
 

@@ -10,12 +10,11 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "credentials.h"
 #include "ctx.h"
-#include "fsio.h"
 #include "names.h"
 
 #define DEFAULT_NAMESERVER "127.0.0.1:9876"
-#define SECRET_FILE_MAX 4096
 #define TIMEOUT_MAX_MS 3600000 /* 1h, as the message says */
 
 static const char *const color_names[] = { "auto", "always", "never", NULL };
@@ -215,71 +214,28 @@ static int terminal_width(void)
 
 /* ---- the cluster ---- */
 
-struct credentials {
-	const char *access_key, *secret_key; /* in the arena of the context */
-};
-
-static int secret_from_file(struct ctx *cx, const char *path, const char **out)
+/* Fields that are secrets, or made from one. */
+static bool is_secret(struct str key)
 {
-	struct str rest, line = STR_NONE;
-	struct buf b;
-	int rc;
+	static const char *const names[] = { "Signature", "AccessKey", "SecurityToken",
+		"accessKey", "secretKey", NULL };
 
-	buf_init(&b, 1 << 20);
-	rc = fsio_read_file(path, SECRET_FILE_MAX, &b, &cx->err);
-	if (rc) {
-		err_wrap(&cx->err, "secret");
-	} else {
-		rest = buf_str(&b);
-		str_cut(&rest, '\n', &line);
-		line = str_trim(line);
-		*out = arena_strn(&cx->mem, line.p, line.n);
+	return str_index(key, names) >= 0;
+}
+
+/* What servers and names say must not steer the terminal. */
+static void print_text(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < ' ' || c == 0x7f)
+			fprintf(stderr, "\\x%02x", c);
+		else
+			fputc(c, stderr);
 	}
-	if (b.p)
-		explicit_bzero(b.p, b.n);
-	buf_release(&b);
-	return rc;
 }
 
-/* secretFrom of a context: "file:PATH" or "env:NAME". */
-static int secret_from(struct ctx *cx, const char *where, const char **out)
-{
-	if (!strncmp(where, "file:", 5))
-		return secret_from_file(cx, where + 5, out);
-	if (strncmp(where, "env:", 4))
-		return err_set(&cx->err, TQ_EUSAGE,
-			"secretFrom '%s': only file:PATH and env:NAME", where);
-	*out = env(where + 4);
-	if (!*out)
-		return err_set(&cx->err, TQ_EUSAGE, "secretFrom: '%s' is not set", where + 4);
-	return 0;
-}
-
-static int find_credentials(struct ctx *cx, const struct config *file, struct credentials *c)
-{
-	int rc = 0;
-
-	c->access_key = env("TDMQCTL_ACCESS_KEY");
-	c->secret_key = NULL;
-	if (!c->access_key)
-		c->access_key = file->access_key;
-	if (!c->access_key)
-		return 0;
-	if (env("TDMQCTL_SECRET_FILE"))
-		rc = secret_from_file(cx, env("TDMQCTL_SECRET_FILE"), &c->secret_key);
-	else if (env("TDMQCTL_SECRET_KEY"))
-		c->secret_key = env("TDMQCTL_SECRET_KEY");
-	else if (file->secret_from)
-		rc = secret_from(cx, file->secret_from, &c->secret_key);
-	if (!rc && !c->secret_key) {
-		rc = err_set(
-			&cx->err, TQ_EUSAGE, "access key '%s' without a secret", c->access_key);
-		err_hint(&cx->err, "set TDMQCTL_SECRET_FILE, or secretFrom in the context");
-	}
-	return rc;
-}
-
-/* Signatures and keys stay out. */
 static void trace_fields(const struct command *c)
 {
 	for (int i = 0; i < c->n_ext; i++) {
@@ -287,12 +243,17 @@ static void trace_fields(const struct command *c)
 
 		if (!v.p)
 			continue;
-		if (str_is(c->ext[i].key, "Signature") || str_is(c->ext[i].key, "AccessKey"))
+		if (is_secret(c->ext[i].key))
 			v = STR("****");
-		fprintf(stderr, " " STR_FMT "=" STR_FMT, STR_ARG(c->ext[i].key), STR_ARG(v));
+		fputc(' ', stderr);
+		print_text(c->ext[i].key);
+		fputc('=', stderr);
+		print_text(v);
 	}
-	if (c->remark.p)
-		fprintf(stderr, " remark=" STR_FMT, STR_ARG(c->remark));
+	if (c->remark.p) {
+		fputs(" remark=", stderr);
+		print_text(c->remark);
+	}
 	fprintf(stderr, " body=%zu", c->body.n);
 }
 
@@ -313,7 +274,7 @@ static int open_admin(struct ctx *cx, const struct config *file)
 {
 	struct credentials who;
 	struct admin_opts o = { 0 };
-	int rc = find_credentials(cx, file, &who);
+	int rc = credentials_find(file, &who, &cx->err);
 
 	if (rc)
 		return rc;
@@ -326,6 +287,7 @@ static int open_admin(struct ctx *cx, const struct config *file)
 	o.client.trace = cx->set.trace_wire || cx->set.verbose ? trace : NULL;
 	o.client.trace_arg = &cx->set;
 	cx->admin = admin_new(&o);
+	credentials_release(&who);
 	return 0;
 }
 

@@ -153,6 +153,44 @@ static const struct col offset_cols[] = {
 	COL_END,
 };
 
+static const struct col role_cols[] = {
+	{ "name", "metadata.name" },
+	{ "grants", "spec.grants" },
+	{ "last-used", "status.lastUsedMs", COL_TIME, COL_OPTIONAL },
+	{ "access-key", "accessKey", COL_TEXT, COL_ONE },
+	{ "secret-key", "secretKey", COL_TEXT, COL_ONE },
+	{ "allow-from", "spec.allowFrom", COL_TEXT, COL_OPTIONAL },
+	{ "old-token-until", "status.oldTokenUntilMs", COL_TIME, COL_ONE },
+	{ "admin", "spec.admin", COL_BOOL, COL_WIDE },
+	{ "created", "metadata.createdMs", COL_TIME, COL_WIDE },
+	{ "description", "spec.description", COL_TEXT, COL_OPTIONAL },
+	COL_END,
+};
+
+static const struct col acl_state_cols[] = {
+	{ "broker", "broker" },
+	{ "address", "address" },
+	{ "version", "version", COL_NUMBER },
+	{ "changed", "changedMs", COL_TIME },
+	{ "state", "state", COL_TEXT, COL_STATE },
+	COL_END,
+};
+
+static const struct col acl_can_cols[] = {
+	{ "allowed", "allowed", COL_BOOL },
+	{ "role", "role" },
+	{ "action", "action" },
+	{ "topic", "topic" },
+	{ "group", "group" },
+	{ "rule", "rule" },
+	COL_END,
+};
+
+static const struct col address_cols[] = {
+	{ "address", "address" },
+	COL_END,
+};
+
 const struct view view_namespace = { "Namespace", "metadata.name", namespace_cols };
 const struct view view_topic = { "Topic", "metadata.name", topic_cols };
 const struct view view_group = { "Group", "metadata.name", group_cols };
@@ -165,6 +203,10 @@ const struct view view_lag = { "QueueLag", "topic", lag_cols };
 const struct view view_lag_group = { "GroupLag", "group", lag_group_cols };
 const struct view view_member = { "Client", "client", member_cols };
 const struct view view_offset = { "Offset", "topic", offset_cols };
+const struct view view_role = { "Role", "metadata.name", role_cols };
+const struct view view_acl_state = { "AclState", "broker", acl_state_cols };
+const struct view view_acl_can = { "AclDecision", "rule", acl_can_cols };
+const struct view view_address = { "Address", "address", address_cols };
 
 /* The same without their first column, the namespace. */
 static const struct view topics_here = { "Topic", "metadata.name", topic_cols + 1 };
@@ -175,7 +217,8 @@ const struct view *const views[] = { &view_namespace, &view_topic, &view_group, 
 	&view_broker, &view_stat, &view_queue_stat, &view_route, &view_lag, &view_lag_group,
 	&view_member, &view_offset, &message_view, &view_dlq, &view_sent, &view_message_id,
 	&view_version, &view_store_part, &view_store_finding, &view_store_finding_plan,
-	&view_handover, &view_delay, &view_transaction, NULL };
+	&view_handover, &view_delay, &view_transaction, &view_role, &view_acl_state,
+	&view_acl_can, &view_address, NULL };
 
 const struct view *view_topics(const struct ctx *cx)
 {
@@ -244,6 +287,43 @@ cJSON *view_namespace_json(struct ctx *cx, const struct namespace *n)
 	view_add_text(spec, "description", n->remark);
 	json_add_i64(status, "topics", n->topics);
 	json_add_i64(status, "groups", n->groups);
+	return o;
+}
+
+static void add_grants(cJSON *spec, const struct role *r)
+{
+	cJSON *list = cJSON_AddArrayToObject(spec, "grants");
+
+	for (size_t i = 0; i < r->n_grants; i++) {
+		const struct role_grant *g = &r->grants[i];
+		const char *may = g->produce   ? g->consume ? "produce, consume" : "produce"
+				  : g->consume ? "consume"
+					       : "nothing";
+		char *text = mem_fmt("%s%s%s: %s", g->on, *g->name ? " " : "", g->name, may);
+
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+		mem_free(text);
+	}
+}
+
+cJSON *view_role_json(struct ctx *cx, const struct role *r)
+{
+	cJSON *o = cJSON_CreateObject(), *meta = cJSON_AddObjectToObject(o, "metadata");
+	cJSON *spec = cJSON_AddObjectToObject(o, "spec");
+	cJSON *status = cJSON_AddObjectToObject(o, "status");
+
+	view_add_text(meta, "name", r->name);
+	view_add_time(cx, meta, "created", r->created_ms);
+	add_grants(spec, r);
+	view_add_text(spec, "allowFrom", *r->allow_from ? r->allow_from : NULL);
+	cJSON_AddBoolToObject(spec, "admin", r->admin);
+	view_add_text(spec, "description", *r->remark ? r->remark : NULL);
+	view_add_time(cx, status, "lastUsed", r->used_ms);
+	view_add_time(cx, status, "oldTokenUntil", r->old_until_ms);
+	if (r->access_key)
+		view_add_text(o, "accessKey", r->access_key);
+	if (r->secret_key)
+		view_add_text(o, "secretKey", r->secret_key);
 	return o;
 }
 

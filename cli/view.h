@@ -28,8 +28,10 @@ extern const struct view view_topic, view_group, view_namespace;
 extern const struct view view_cluster, view_broker, view_stat;
 extern const struct view view_queue_stat, view_route, view_lag, view_lag_group, view_member,
 	view_offset;
+extern const struct view view_role, view_acl_state, view_acl_can, view_address;
 
 cJSON *view_namespace_json(struct ctx *cx, const struct namespace *n);
+cJSON *view_role_json(struct ctx *cx, const struct role *r);
 cJSON *view_topic_json(struct ctx *cx, const struct topic_info *t);
 cJSON *view_group_json(struct ctx *cx, const struct group *g);
 

@@ -304,4 +304,64 @@ int admin_namespace_create(struct admin *a, const struct namespace *n, struct er
 int admin_namespace_update(struct admin *a, const struct namespace *n, struct err *e) MUST_USE;
 int admin_namespace_delete(struct admin *a, const char *name, struct err *e) MUST_USE;
 
+/* ---- roles ---- */
+
+struct role_grant {
+	const char *on, *name; /* namespace, topic, group, topics, groups; wire name */
+	bool produce, consume;
+};
+
+struct role {
+	const char *name, *remark, *allow_from;
+	const char *access_key, *secret_key; /* what its clients need; NULL: not told */
+	bool admin, account;
+	int64_t created_ms, used_ms, old_until_ms; /* 0: unknown, never */
+	struct role_grant *grants;
+	size_t n_grants;
+};
+
+struct roles {
+	struct role *v; /* by name */
+	size_t n;
+};
+
+/*
+ * Of brokerd; its first master keeps them. On Apache RocketMQ a role is an account whose access
+ * key is its name: it can be made, given another secret and deleted, with 50 and 51 at all masters;
+ * the rest is TQ_EUNSUPPORTED there.
+ */
+int admin_roles(struct admin *a, struct arena *mem, struct roles *out, struct err *e) MUST_USE;
+int admin_role(struct admin *a, const char *name, bool show_token, struct arena *mem,
+	struct role *out, struct err *e) MUST_USE;
+/* name, remark, allow_from. out has the keys. */
+int admin_role_create(struct admin *a, const struct role *r, struct arena *mem,
+	struct role *out, struct err *e) MUST_USE;
+int admin_role_rotate(struct admin *a, const char *name, int64_t grace_ms, struct arena *mem,
+	struct role *out, struct err *e) MUST_USE;
+int admin_role_delete(struct admin *a, const char *name, bool force, struct err *e) MUST_USE;
+/* add: as it says; else what it has is taken. */
+int admin_role_grant(struct admin *a, const char *name, const struct role_grant *g, bool add,
+	struct err *e) MUST_USE;
+/* Whether, and in *rule what decided. g is on a topic or a group. */
+int admin_role_can(struct admin *a, const char *name, const struct role_grant *g,
+	struct arena *mem, bool *yes, const char **rule, struct err *e) MUST_USE;
+
+/* Addresses that need not sign. Apache can be told, not asked. */
+int admin_allow_list(
+	struct admin *a, struct arena *mem, const char **out, struct err *e) MUST_USE;
+int admin_allow_list_set(struct admin *a, const char *list, struct err *e) MUST_USE;
+
+struct acl_state {
+	const char *broker, *addr;
+	int64_t counter, timestamp_ms;
+};
+
+struct acl_states {
+	struct acl_state *v; /* n, a broker each, by name */
+	size_t n;
+};
+
+int admin_acl_states(
+	struct admin *a, struct arena *mem, struct acl_states *out, struct err *e) MUST_USE;
+
 #endif

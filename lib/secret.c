@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -25,15 +23,15 @@
 
 void secret_make(char out[SECRET_TEXT])
 {
-	unsigned char raw[32], text[48];
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	unsigned char raw[SECRET_TEXT - 1];
 
-	BUG_ON(RAND_bytes(raw, sizeof(raw)) != 1);
-	EVP_EncodeBlock(text, raw, sizeof(raw));
-	for (int i = 0; i < SECRET_TEXT - 1; i++)
-		out[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : (char)text[i];
-	out[SECRET_TEXT - 1] = '\0';
+	arc4random_buf(raw, sizeof(raw));
+	for (size_t i = 0; i < sizeof(raw); i++)
+		out[i] = letters[raw[i] & 63];
+	out[sizeof(raw)] = '\0';
 	explicit_bzero(raw, sizeof(raw));
-	explicit_bzero(text, sizeof(text));
 }
 
 void secret_free(char *s)

@@ -14,7 +14,7 @@
 
 #include "err.h"
 
-#define SECRET_TEXT 44 /* of a made one: 32 random bytes in base64url, with NUL */
+#define SECRET_TEXT 44 /* of a made one: 258 random bits, with NUL */
 #define SECRET_MAX 4096 /* bytes of a file */
 
 /* A new one: letters, digits, '-' and '_'. */

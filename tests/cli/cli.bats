@@ -169,6 +169,10 @@ wrong() {
 	[ "$status" != 0 ]
 	[[ $stderr == *missing* ]]
 	printf 'hush-hush\n' >key
+	chmod 644 key
+	TDMQCTL_ACCESS_KEY=ops TDMQCTL_SECRET_FILE=key run -9 --separate-stderr tdmqctl topic list
+	[[ $stderr == *'chmod 600'* ]]
+	chmod 600 key
 	TDMQCTL_ACCESS_KEY=ops TDMQCTL_SECRET_FILE=key run -7 --separate-stderr tdmqctl topic list -v --trace-wire
 	[[ $stderr != *hush-hush* ]]
 }

@@ -7,7 +7,8 @@
 load helper
 
 setup_file() {
-	broker_start
+	broker_start --authentication
+	export TDMQCTL_ACCESS_KEY=admin TDMQCTL_SECRET_FILE=$BATS_FILE_TMPDIR/data/admin.secret
 }
 teardown_file() {
 	broker_stop
@@ -18,8 +19,10 @@ prepare() {
 	tdmqctl -q namespace create shop 2>/dev/null || :
 	tdmqctl -q topic create orders trades tmp-a --queues 2 --if-not-exists
 	tdmqctl -q group create pay-svc --if-not-exists
+	tdmqctl -q role create billing >/dev/null 2>&1 || :
 	case $1 in
 	*'namespace create shop'*) tdmqctl -q namespace delete shop --yes ;;
+	*'role create billing'*) tdmqctl -q role delete billing --revoke-all --yes ;;
 	*'topic create'*--help*) ;;
 	*'topic create orders'*) tdmqctl -q topic delete orders --yes ;;
 	*'group create pay-svc'*) tdmqctl -q group delete pay-svc --yes ;;

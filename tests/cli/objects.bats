@@ -302,6 +302,7 @@ csv() {
 
 @test "credentials: requests are signed, and the trace does not show with what" {
 	printf '12345678\n' >"$BATS_TEST_TMPDIR/key"
+	chmod 600 "$BATS_TEST_TMPDIR/key"
 	export TDMQCTL_ACCESS_KEY=rocketmq2 TDMQCTL_SECRET_FILE=$BATS_TEST_TMPDIR/key
 	run -0 --separate-stderr tdmqctl topic list -N shop --trace-wire
 	[[ $stderr == *'AccessKey=**** Signature=****'* ]]
