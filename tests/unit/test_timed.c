@@ -314,6 +314,88 @@ Test(timed, wakes_only_while_something_waits)
 	close_box(&b);
 }
 
+/* A time is one of the clock: whoever sets that sets when it comes. */
+Test(timed, follows_the_clock_however_it_is_set)
+{
+	static const int64_t years[] = { 2147483647000, 4102444800000, 1774742400000 };
+	struct box b;
+
+	open_box(&b);
+	send_timed(&b, 10 * SECOND, "x");
+	clock_test_set(b.start_ms - 3600 * SECOND);
+	pass(&b, 20 * SECOND);
+	expect(&b, "");
+	clock_test_set(0);
+	pass(&b, 20 * SECOND);
+	expect(&b, "");
+	clock_test_set(b.start_ms + 9999);
+	settle(&b);
+	expect(&b, "");
+	clock_test_set(b.start_ms + 3600 * SECOND);
+	settle(&b);
+	expect(&b, "x ");
+	close_box(&b);
+	/* The ends of 32-bit seconds and of the century, a night that summer time cuts short. */
+	for (size_t i = 0; i < ARRAY_LEN(years); i++) {
+		open_box(&b);
+		clock_test_set(years[i] - 40 * DAY);
+		append_timed(&b, years[i], "y");
+		settle(&b);
+		pass(&b, 40 * DAY - 1);
+		expect(&b, "");
+		pass(&b, 1);
+		expect(&b, "y ");
+		close_box(&b);
+	}
+}
+
+static void cancelled(void *arg, int rc, const struct err *e UNUSED)
+{
+	*(int *)arg = rc;
+}
+
+static int cancel(struct box *b, int64_t queue_off, struct err *e)
+{
+	struct store_slice rec;
+	int64_t phys, code;
+	struct message m;
+	uint32_t size;
+	int rc, late = 1;
+
+	cr_assert(store_unit(b->store, STR(TIMED_TOPIC), 0, queue_off, &phys, &size, &code));
+	cr_assert_eq(store_get(b->store, phys, &rec, NULL), 0);
+	m = kit_decode(rec.bytes);
+	rc = timed_cancel(b->t, &m, cancelled, &late, e);
+	store_slice_unref(rec.segment);
+	if (rc)
+		return rc;
+	settle(b);
+	cr_assert_neq(late, 1, "no answer");
+	return late;
+}
+
+Test(timed, what_is_cancelled_does_not_come)
+{
+	struct err e = ERR_INIT;
+	struct box b;
+
+	open_box(&b);
+	send_timed(&b, 10 * SECOND, "soon");
+	send_timed(&b, 10 * SECOND, "stays");
+	send_timed(&b, 20 * DAY, "far");
+	cr_assert_eq(timed_pending(b.t), 3);
+	cr_assert_eq(cancel(&b, 0, &e), 0, "%s", e.msg);
+	cr_assert_eq(cancel(&b, 0, &e), TQ_ENOTFOUND);
+	cr_assert_eq(cancel(&b, 2, &e), 0, "%s", e.msg);
+	cr_assert_eq(timed_pending(b.t), 1);
+	pass(&b, 10 * SECOND);
+	expect(&b, "stays ");
+	cr_assert_eq(cancel(&b, 1, &e), TQ_ENOTFOUND, "it was delivered");
+	pass(&b, 21 * DAY);
+	expect(&b, "stays ");
+	close_box(&b);
+}
+
 Test(timed, what_nobody_wants_any_more_is_dropped)
 {
 	struct box b;
