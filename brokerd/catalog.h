@@ -56,6 +56,11 @@ size_t catalog_groups(const struct catalog *c, struct arena *a, const struct gro
 size_t catalog_namespaces(
 	const struct catalog *c, struct arena *a, const struct namespace ***out);
 int catalog_topic_count(const struct catalog *c); /* with system topics */
+/* What counts for the limits. */
+struct catalog_counts {
+	int namespaces, topics, groups;
+};
+struct catalog_counts catalog_counts(const struct catalog *c);
 
 /* Of the two tables. */
 struct data_version catalog_topics_version(const struct catalog *c);

@@ -282,6 +282,11 @@ int catalog_topic_count(const struct catalog *c)
 	return (int)HASH_COUNT(c->topics);
 }
 
+struct catalog_counts catalog_counts(const struct catalog *c)
+{
+	return (struct catalog_counts){ c->n_namespaces, c->n_topics, c->n_groups };
+}
+
 struct data_version catalog_topics_version(const struct catalog *c)
 {
 	return c->topics_dv;

@@ -163,6 +163,27 @@ static void put_levels(struct jw *w, const struct broker *b)
 	}
 }
 
+/* "used limit", of the last 10 s where it is a rate; a limit of 0 is none, "-" cannot be told. */
+static void put_quota(struct jw *w, const struct broker *b)
+{
+	struct catalog_counts n = catalog_counts(b->catalog);
+	const struct quota *q = &b->quota;
+	double bytes = stats_rate(b->stats, STAT_PUT_BYTES, 10) +
+		       stats_rate(b->stats, STAT_GET_BYTES, 10);
+
+	jw_kv_text(w, "clusterKind", q->kind);
+	put_number(w, "retentionMs", b->cfg->retention);
+	put_fmt(w, "quotaBits", "%.0f %lld", bytes * 8, (long long)q->bits);
+	put_fmt(w, "quotaCalls", "%.0f %lld", stats_rate(b->stats, STAT_CALLS, 10),
+		(long long)q->calls);
+	put_fmt(w, "quotaConsumersOfTopic", "- %lld", (long long)q->consumers);
+	put_fmt(w, "quotaGroups", "%d %lld", n.groups, (long long)q->groups);
+	put_fmt(w, "quotaNamespaces", "%d %lld", n.namespaces, (long long)q->namespaces);
+	put_fmt(w, "quotaProducersOfTopic", "- %lld", (long long)q->producers);
+	put_fmt(w, "quotaQueuesOfTopic", "- %lld", (long long)q->topic_queues);
+	put_fmt(w, "quotaTopics", "%d %lld", n.topics, (long long)q->topics);
+}
+
 static int runtime_info(struct request *rq, const void *fields UNUSED)
 {
 	const struct broker *broker = rq->broker;
@@ -178,6 +199,7 @@ static int runtime_info(struct request *rq, const void *fields UNUSED)
 	put_times(&w, broker);
 	put_store(&w, broker, rq->arena);
 	put_levels(&w, broker);
+	put_quota(&w, broker);
 	jw_end(&w);
 	body_send(rq, &w);
 	return 0;

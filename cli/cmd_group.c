@@ -59,23 +59,6 @@ static const struct opt list_opts[] = {
 	OPT_END,
 };
 
-static int list(struct ctx *cx, const void *args)
-{
-	const struct list_args *a = args;
-	struct groups all;
-	cJSON *items;
-	int rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
-
-	if (rc)
-		return rc;
-	items = cJSON_CreateArray();
-	for (size_t i = 0; i < all.n; i++)
-		if (ctx_shows(cx, all.v[i].name) &&
-			(a->system || !names_is_system_group(str_of(all.v[i].name))))
-			cJSON_AddItemToArray(items, view_group_json(cx, &all.v[i]));
-	return ctx_list(cx, view_groups(cx), items);
-}
-
 static int64_t queue_lag(const struct queue_lag *q)
 {
 	return MAX(q->broker_off - q->consumer_off, 0);
@@ -145,6 +128,36 @@ static int add_figures(struct ctx *cx, const char *name, cJSON *status)
 	cJSON_AddNumberToObject(status, "rate", lag.tps);
 	json_add_i64(status, "deadLetters", dead);
 	return 0;
+}
+
+static int list(struct ctx *cx, const void *args)
+{
+	const struct list_args *a = args;
+	struct groups all;
+	cJSON *items, *o;
+	bool figures;
+	int rc = admin_groups(cx->admin, &cx->mem, &all, &cx->err);
+
+	if (rc)
+		return rc;
+	figures = out_wants(cx->out, view_groups(cx), COL_ONE);
+	items = cJSON_CreateArray();
+	for (size_t i = 0; !rc && i < all.n; i++) {
+		if (!ctx_shows(cx, all.v[i].name) ||
+			(!a->system && names_is_system_group(str_of(all.v[i].name))))
+			continue;
+		o = view_group_json(cx, &all.v[i]);
+		cJSON_AddItemToArray(items, o);
+		if (figures)
+			rc = add_figures(cx, all.v[i].name,
+				cJSON_GetObjectItemCaseSensitive(o, "status"));
+	}
+	if (!rc && !cJSON_GetArraySize(items) && !cx->set.all_namespaces)
+		rc = ctx_need_namespace(cx, cx->namespace);
+	if (!rc)
+		return ctx_list(cx, view_groups(cx), items);
+	cJSON_Delete(items);
+	return rc;
 }
 
 static int show(struct ctx *cx, const char *name, bool figures)
@@ -242,9 +255,10 @@ static int create(struct ctx *cx, const void *args)
 	const struct group_args *a = args;
 	struct creation c = { .a = a };
 	size_t done;
-	int rc = admin_groups(cx->admin, &cx->mem, &c.all, &cx->err);
+	int rc;
 
-	if (rc)
+	if ((rc = ctx_need_namespaces(cx, &a->names)) ||
+		(rc = admin_groups(cx->admin, &cx->mem, &c.all, &cx->err)))
 		return rc;
 	warn_remark(cx, a);
 	done = several_each(cx, "group", &a->names, create_one, &c, NULL);

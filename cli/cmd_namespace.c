@@ -14,31 +14,6 @@ static const struct opt create_opts[] = { RETENTION(NAMESPACE_RETENTION_MS), DES
 	OPT_END };
 static const struct opt update_opts[] = { RETENTION(0), DESCRIPTION, OPT_END };
 
-static int find(struct ctx *cx, const char *name, struct namespace *out)
-{
-	struct strv names = strv_in(&cx->mem);
-	struct namespaces all;
-	const char *near;
-	int rc = admin_namespaces(cx->admin, &cx->mem, &all, &cx->err);
-
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < all.n; i++) {
-		strv_add(&names, str_of(all.v[i].name));
-		if (!strcmp(all.v[i].name, name)) {
-			*out = all.v[i];
-			return 0;
-		}
-	}
-	near = names.n ? opt_nearest(str_of(name), (const char *const *)names.v) : NULL;
-	rc = err_set(&cx->err, TQ_ENOTFOUND, "no namespace '%s'", name);
-	if (near)
-		err_hint(&cx->err, "did you mean '%s'?", near);
-	else
-		err_hint(&cx->err, "see which exist: tdmqctl namespace list");
-	return rc;
-}
-
 static int list(struct ctx *cx, const void *args)
 {
 	cJSON *items = cJSON_CreateArray();
@@ -68,7 +43,7 @@ static int describe(struct ctx *cx, const void *args)
 {
 	const struct namespace *wanted = args;
 	struct namespace n;
-	int rc = find(cx, wanted->name, &n);
+	int rc = ctx_find_namespace(cx, wanted->name, &n);
 
 	return rc ? rc : show(cx, &n);
 }
@@ -97,7 +72,7 @@ static int create(struct ctx *cx, const void *args)
 	ctx_done(cx, "namespace/%s created (retention %s)", n->name, span(cx, n->retention_ms));
 	if (!ctx_wants_object(cx))
 		return 0;
-	rc = find(cx, n->name, &made);
+	rc = ctx_find_namespace(cx, n->name, &made);
 	return rc ? rc : show(cx, &made);
 }
 
@@ -110,7 +85,7 @@ static int update(struct ctx *cx, const void *args)
 
 	if (!retention && !wanted->remark)
 		return err_set(&cx->err, TQ_EUSAGE, "nothing to change");
-	rc = find(cx, wanted->name, &n);
+	rc = ctx_find_namespace(cx, wanted->name, &n);
 	if (rc)
 		return rc;
 	if (retention)
@@ -131,7 +106,7 @@ static int delete (struct ctx *cx, const void *args)
 {
 	const struct namespace *wanted = args;
 	struct namespace n;
-	int rc = find(cx, wanted->name, &n);
+	int rc = ctx_find_namespace(cx, wanted->name, &n);
 
 	if (rc)
 		return rc;

@@ -36,61 +36,6 @@ static const struct opt list_opts[] = {
 	OPT_END,
 };
 
-/* Topics every broker makes: by name, and those named like clusters and brokers. */
-static bool is_system(const struct cluster *cl, const char *name)
-{
-	struct str s = str_of(name);
-
-	if (names_is_system_topic(s))
-		return true;
-	for (size_t i = 0; i < cl->n; i++) {
-		const struct broker *b = &cl->v[i];
-
-		if (!strcmp(b->name, name) || !strcmp(b->cluster, name) ||
-			(str_starts(s, str_of(b->cluster)) &&
-				!strcmp(name + strlen(b->cluster), NAMES_REPLY)))
-			return true;
-	}
-	return false;
-}
-
-static bool is_listed(struct ctx *cx, const struct list_args *a, const struct cluster *cl,
-	const struct topic *t)
-{
-	struct str s = str_of(t->name);
-
-	if (a->type >= 0 && t->type != a->type)
-		return false;
-	if (!a->system && is_system(cl, t->name))
-		return false;
-	if (!a->retry && (names_is_retry(s) || names_is_dlq(s)))
-		return false;
-	return ctx_shows(cx, t->name);
-}
-
-static int list(struct ctx *cx, const void *args)
-{
-	const struct cluster *cl;
-	struct topics all;
-	cJSON *items;
-	int rc;
-
-	if ((rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err)) ||
-		(rc = admin_cluster(cx->admin, &cl, &cx->err)))
-		return rc;
-	items = cJSON_CreateArray();
-	for (size_t i = 0; i < all.n; i++)
-		if (is_listed(cx, args, cl, &all.v[i].t))
-			cJSON_AddItemToArray(items, view_topic_json(cx, &all.v[i]));
-	return ctx_list(cx, view_topics(cx), items);
-}
-
-/* ---- describe, stats, route ---- */
-
-struct name_args {
-	const char *name;
-};
-
 static void add_traffic(struct ctx *cx, cJSON *status, const struct queue_stats *s)
 {
 	int64_t messages = 0, last_ms = 0;
@@ -111,28 +56,85 @@ static void add_groups(struct ctx *cx, cJSON *status, const char **groups, size_
 		cJSON_AddItemToArray(list, cJSON_CreateString(ctx_name(cx, groups[i])));
 }
 
+/* What one topic has to be asked for by itself. */
+static int add_figures(struct ctx *cx, const char *name, cJSON *o)
+{
+	cJSON *status = cJSON_GetObjectItemCaseSensitive(o, "status");
+	struct queue_stats stats;
+	const char **groups;
+	size_t n;
+	int rc;
+
+	if ((rc = admin_topic_stats(cx->admin, name, &cx->mem, &stats, &cx->err)) ||
+		(rc = admin_topic_groups(cx->admin, name, &cx->mem, &groups, &n, &cx->err)))
+		return rc;
+	add_traffic(cx, status, &stats);
+	add_groups(cx, status, groups, n);
+	return 0;
+}
+
+static bool is_listed(struct ctx *cx, const struct list_args *a, const struct cluster *cl,
+	const struct topic *t)
+{
+	struct str s = str_of(t->name);
+
+	if (a->type >= 0 && t->type != a->type)
+		return false;
+	if (!a->system && ctx_is_system_topic(cl, t->name))
+		return false;
+	if (!a->retry && (names_is_retry(s) || names_is_dlq(s)))
+		return false;
+	return ctx_shows(cx, t->name);
+}
+
+static int list(struct ctx *cx, const void *args)
+{
+	const struct cluster *cl;
+	struct topics all;
+	cJSON *items, *o;
+	bool figures;
+	int rc;
+
+	if ((rc = admin_topics(cx->admin, &cx->mem, &all, &cx->err)) ||
+		(rc = admin_cluster(cx->admin, &cl, &cx->err)))
+		return rc;
+	figures = out_wants(cx->out, view_topics(cx), COL_ONE);
+	items = cJSON_CreateArray();
+	for (size_t i = 0; !rc && i < all.n; i++) {
+		if (!is_listed(cx, args, cl, &all.v[i].t))
+			continue;
+		o = view_topic_json(cx, &all.v[i]);
+		cJSON_AddItemToArray(items, o);
+		if (figures)
+			rc = add_figures(cx, all.v[i].t.name, o);
+	}
+	if (!rc && !cJSON_GetArraySize(items) && !cx->set.all_namespaces)
+		rc = ctx_need_namespace(cx, cx->namespace);
+	if (!rc)
+		return ctx_list(cx, view_topics(cx), items);
+	cJSON_Delete(items);
+	return rc;
+}
+
+/* ---- describe, stats, route ---- */
+
+struct name_args {
+	const char *name;
+};
+
 static int show(struct ctx *cx, const char *name, bool figures)
 {
-	struct queue_stats stats = { NULL, 0 };
 	struct topic_info t;
-	const char **groups;
-	cJSON *o, *status;
-	size_t n;
+	cJSON *o;
 	int rc = admin_topic(cx->admin, name, &cx->mem, &t, &cx->err);
 
-	if (!rc && figures)
-		rc = admin_topic_stats(cx->admin, name, &cx->mem, &stats, &cx->err);
-	if (!rc && figures)
-		rc = admin_topic_groups(cx->admin, name, &cx->mem, &groups, &n, &cx->err);
 	if (rc)
 		return rc;
 	o = view_topic_json(cx, &t);
-	if (figures) {
-		status = cJSON_GetObjectItemCaseSensitive(o, "status");
-		add_traffic(cx, status, &stats);
-		add_groups(cx, status, groups, n);
-	}
-	rc = out_object(cx->out, &view_topic, o, &cx->err);
+	if (figures)
+		rc = add_figures(cx, name, o);
+	if (!rc)
+		rc = out_object(cx->out, &view_topic, o, &cx->err);
 	cJSON_Delete(o);
 	return rc;
 }
@@ -353,7 +355,7 @@ static int create(struct ctx *cx, const void *args)
 	size_t done;
 	int rc;
 
-	if ((rc = check_target(cx, a)) ||
+	if ((rc = check_target(cx, a)) || (rc = ctx_need_namespaces(cx, &a->names)) ||
 		(rc = admin_topics(cx->admin, &cx->mem, &c.all, &cx->err)))
 		return rc;
 	done = several_each(cx, "topic", &a->names, create_one, &c, ok);
@@ -492,7 +494,7 @@ static int may_delete(struct ctx *cx, const struct delete_args *a, const char *n
 	const struct cluster *cl;
 	int rc = admin_cluster(cx->admin, &cl, &cx->err);
 
-	if (rc || a->system || !is_system(cl, name))
+	if (rc || a->system || !ctx_is_system_topic(cl, name))
 		return rc;
 	return err_set(&cx->err, TQ_EPRECOND,
 		"topic '%s' belongs to the server; --system insists", ctx_name(cx, name));

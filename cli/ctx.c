@@ -648,3 +648,75 @@ bool ctx_wants_object(const struct ctx *cx)
 
 	return format != OUT_TABLE && format != OUT_WIDE && format != OUT_CSV;
 }
+
+/* ---- what is there ---- */
+
+int ctx_find_namespace(struct ctx *cx, const char *name, struct namespace *out)
+{
+	struct strv names = strv_in(&cx->mem);
+	struct namespaces all;
+	const char *near;
+	int rc = admin_namespaces(cx->admin, &cx->mem, &all, &cx->err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < all.n; i++) {
+		strv_add(&names, str_of(all.v[i].name));
+		if (!strcmp(all.v[i].name, name)) {
+			*out = all.v[i];
+			return 0;
+		}
+	}
+	near = names.n ? opt_nearest(str_of(name), (const char *const *)names.v) : NULL;
+	rc = err_set(&cx->err, TQ_ENOTFOUND, "no namespace '%s'", name);
+	if (near)
+		err_hint(&cx->err, "did you mean '%s'?", near);
+	else
+		err_hint(&cx->err, "see which exist: tdmqctl namespace list");
+	return rc;
+}
+
+int ctx_need_namespace(struct ctx *cx, const char *name)
+{
+	struct namespace n;
+	int rc;
+
+	if (!strcmp(name, NAMES_DEFAULT_NS) || !admin_is_brokerd(cx->admin))
+		return 0;
+	rc = ctx_find_namespace(cx, name, &n);
+	if (rc == TQ_ENOTFOUND && !strstr(cx->err.hint, "mean"))
+		err_hint(&cx->err, "make it first: tdmqctl namespace create %s", name);
+	if (rc != TQ_EDENIED) /* who may not look at them finds out later */
+		return rc;
+	err_clear(&cx->err);
+	return 0;
+}
+
+int ctx_need_namespaces(struct ctx *cx, const struct strv *wire)
+{
+	const char *seen = NAMES_DEFAULT_NS, *ns;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < wire->n; i++, seen = ns) {
+		ns = ctx_namespace_of(cx, wire->v[i]);
+		rc = strcmp(ns, seen) ? ctx_need_namespace(cx, ns) : 0;
+	}
+	return rc;
+}
+
+bool ctx_is_system_topic(const struct cluster *cl, const char *wire)
+{
+	struct str s = str_of(wire);
+
+	if (names_is_system_topic(s))
+		return true;
+	for (size_t i = 0; i < cl->n; i++) {
+		const struct broker *b = &cl->v[i];
+
+		if (!strcmp(b->name, wire) || !strcmp(b->cluster, wire) ||
+			(str_starts(s, str_of(b->cluster)) &&
+				!strcmp(wire + strlen(b->cluster), NAMES_REPLY)))
+			return true;
+	}
+	return false;
+}

@@ -82,6 +82,14 @@ const char *ctx_namespace_of(struct ctx *cx, const char *wire);
 /* Whether listings show it: of the current namespace, or --all-namespaces. */
 bool ctx_shows(struct ctx *cx, const char *wire);
 
+/* TQ_ENOTFOUND, with a name that is near, where the server knows its namespaces. */
+int ctx_find_namespace(struct ctx *cx, const char *name, struct namespace *out) MUST_USE;
+/* That a namespace is there, before something is made in it or an empty list is shown. */
+int ctx_need_namespace(struct ctx *cx, const char *name) MUST_USE;
+int ctx_need_namespaces(struct ctx *cx, const struct strv *wire) MUST_USE; /* of all names */
+/* Topics that every broker of the cluster makes for itself. */
+bool ctx_is_system_topic(const struct cluster *cl, const char *wire);
+
 /* Before a change. True: --dry-run, the sentence was printed and nothing is to be done. */
 bool ctx_dry_run(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 /*

@@ -61,6 +61,10 @@ static const struct col cluster_cols[] = {
 	{ "out", "outRate", COL_NUMBER },
 	{ "topics", "topics", COL_NUMBER, COL_ONE },
 	{ "groups", "groups", COL_NUMBER, COL_ONE },
+	{ "kind", "kind", COL_TEXT, COL_ONE },
+	{ "retention", "retentionMs", COL_MS, COL_ONE },
+	{ "description", "description", COL_TEXT, COL_ONE },
+	{ "labels", "labels", COL_TEXT, COL_ONE },
 	{ "in-today", "inToday", COL_COUNT, COL_WIDE },
 	{ "out-today", "outToday", COL_COUNT, COL_WIDE },
 	{ "disk", "diskPercent", COL_PERCENT, COL_OPTIONAL },
@@ -81,6 +85,13 @@ static const struct col broker_cols[] = {
 	{ "disk", "diskPercent", COL_PERCENT },
 	{ "started", "startedMs", COL_TIME, COL_WIDE },
 	{ "uptime", "uptimeMs", COL_MS },
+	COL_END,
+};
+
+static const struct col quota_cols[] = {
+	{ "limit", "limit" },
+	{ "used", "used", COL_COUNT },
+	{ "of", "of", COL_COUNT },
 	COL_END,
 };
 
@@ -196,6 +207,7 @@ const struct view view_topic = { "Topic", "metadata.name", topic_cols };
 const struct view view_group = { "Group", "metadata.name", group_cols };
 const struct view view_cluster = { "Cluster", "name", cluster_cols };
 const struct view view_broker = { "Broker", "name", broker_cols };
+const struct view view_quota = { "Quota", "limit", quota_cols };
 const struct view view_stat = { "BrokerStat", "name", stat_cols };
 const struct view view_queue_stat = { "QueueStats", "queue", queue_stat_cols };
 const struct view view_route = { "Route", "broker", route_cols };
@@ -214,11 +226,11 @@ static const struct view groups_here = { "Group", "metadata.name", group_cols + 
 static const struct view lags_here = { "GroupLag", "group", lag_group_cols + 1 };
 
 const struct view *const views[] = { &view_namespace, &view_topic, &view_group, &view_cluster,
-	&view_broker, &view_stat, &view_queue_stat, &view_route, &view_lag, &view_lag_group,
-	&view_member, &view_offset, &message_view, &view_dlq, &view_sent, &view_message_id,
-	&view_version, &view_store_part, &view_store_finding, &view_store_finding_plan,
-	&view_handover, &view_delay, &view_transaction, &view_role, &view_acl_state,
-	&view_acl_can, &view_address, NULL };
+	&view_broker, &view_stat, &view_quota, &view_queue_stat, &view_route, &view_lag,
+	&view_lag_group, &view_member, &view_offset, &message_view, &view_dlq, &view_sent,
+	&view_message_id, &view_version, &view_store_part, &view_store_finding,
+	&view_store_finding_plan, &view_handover, &view_delay, &view_transaction, &view_role,
+	&view_acl_state, &view_acl_can, &view_address, NULL };
 
 const struct view *view_topics(const struct ctx *cx)
 {

@@ -25,7 +25,7 @@ const struct view *view_topics(const struct ctx *cx);
 const struct view *view_groups(const struct ctx *cx);
 const struct view *view_lags(const struct ctx *cx); /* a row a group, or a group and topic */
 extern const struct view view_topic, view_group, view_namespace;
-extern const struct view view_cluster, view_broker, view_stat;
+extern const struct view view_cluster, view_broker, view_stat, view_quota;
 extern const struct view view_queue_stat, view_route, view_lag, view_lag_group, view_member,
 	view_offset;
 extern const struct view view_role, view_acl_state, view_acl_can, view_address;

@@ -95,6 +95,30 @@ size_t out_rows(const struct out *o)
 	return o->rows;
 }
 
+/* A word of the expression; in a value it may be one by chance. */
+static bool mentions(const char *text, const char *name)
+{
+	const char *letters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t n = strlen(name), word;
+
+	for (; text && *text; text += MAX(word, 1)) {
+		word = strspn(text, letters);
+		if (word == n && !memcmp(text, name, n))
+			return true;
+	}
+	return false;
+}
+
+bool out_wants(const struct out *o, const struct view *v, unsigned flags)
+{
+	for (const struct col *c = v->cols; c->name; c++)
+		if (c->flags & flags && (strv_has(&o->opts.columns, str_of(c->name)) ||
+						mentions(o->opts.sort_by, c->name) ||
+						mentions(o->opts.filter, c->name)))
+			return true;
+	return false;
+}
+
 const struct strv *out_dropped(const struct out *o)
 {
 	return &o->dropped;

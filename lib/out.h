@@ -115,6 +115,12 @@ int out_end(struct out *o, const cJSON *meta, struct err *e) MUST_USE;
 /* Rows that passed the filter so far, and those it held back. */
 size_t out_rows(const struct out *o);
 
+/*
+ * Whether --columns, --sort-by or --filter name a column with such flags: what a list fills only
+ * then, because it costs a request for each row.
+ */
+bool out_wants(const struct out *o, const struct view *v, unsigned flags);
+
 /* Columns of listings that did not fit on the terminal, for a note on stderr. */
 const struct strv *out_dropped(const struct out *o);
 

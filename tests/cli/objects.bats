@@ -327,3 +327,49 @@ csv() {
 	[[ $stderr == *'may have happened'* ]]
 	run -0 tdmqctl topic list
 }
+
+@test "list: figures are asked for where a column, an order or a filter wants them" {
+	run -0 --separate-stderr tdmqctl namespace create figures
+	run -0 --separate-stderr tdmqctl topic create full empty -N figures --queues 1
+	run -0 --separate-stderr tdmqctl group create reader -N figures
+	run -0 --separate-stderr tdmqctl message send full -N figures --body x --count 2
+	run -0 --separate-stderr tdmqctl message consume full -N figures --group reader --from earliest --count 1
+	run -0 csv topic list -N figures --filter 'messages>0' --columns name,messages
+	[ "$output" = $'name,messages\nfull,2' ]
+	run -0 --separate-stderr tdmqctl topic list -N figures --sort-by messages:desc -o name
+	[ "$output" = $'full\nempty' ]
+	run -0 csv group list -N figures --filter 'lag>0' --columns name,lag,members
+	[ "$output" = $'name,lag,members\nreader,1,0' ]
+	run -0 --separate-stderr tdmqctl group list -N figures --filter 'lag>1' -o name
+	[ -z "$output" ]
+}
+
+@test "a namespace that is not there is said to be, and made by nobody else" {
+	run -4 --separate-stderr tdmqctl topic list -N figurse
+	[[ $stderr == *"no namespace 'figurse'"*"did you mean 'figures'?"* ]]
+	run -4 --separate-stderr tdmqctl group list -N nope
+	[[ $stderr == *"no namespace 'nope'"*"tdmqctl namespace create nope"* ]]
+	run -4 --separate-stderr tdmqctl topic create one -N nope
+	run -4 --separate-stderr tdmqctl group create one -N nope
+	run -0 --separate-stderr tdmqctl namespace list -o name
+	[[ $output != *nope* ]]
+}
+
+@test "cluster describe: counts what listings show, limits, and what people say about it" {
+	run -0 --separate-stderr tdmqctl topic list -A -o name
+	topics=${#lines[@]}
+	run -0 --separate-stderr tdmqctl cluster describe -o json
+	[ "$(json 'd["topics"]' <<<"$output")" = "$topics" ]
+	run -0 --separate-stderr tdmqctl cluster update --description 'orders & stock' --label team=shop --label empty=
+	run -0 --separate-stderr tdmqctl cluster update --kind exclusive --retention 36h
+	run -0 --separate-stderr tdmqctl cluster describe -o json
+	[ "$(json 'd["description"], sorted(d["labels"]), d["kind"], d["retentionMs"]' <<<"$output")" = \
+		"('orders & stock', ['empty=', 'team=shop'], 'exclusive', 129600000)" ]
+	run -0 --separate-stderr tdmqctl cluster describe --quota -o csv
+	[[ $output == *"topics,$topics,200"* ]]
+	run -0 --separate-stderr tdmqctl cluster update --remove-label empty --description '' --kind unlimited
+	run -0 --separate-stderr tdmqctl cluster describe -o json
+	[ "$(json 'd["description"], d["labels"], d["kind"]' <<<"$output")" = "(None, ['team=shop'], 'unlimited')" ]
+	run -2 --separate-stderr tdmqctl cluster update --label qcloud.x=1
+	run -2 --separate-stderr tdmqctl cluster update
+}
