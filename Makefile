@@ -90,11 +90,11 @@ $(B)/wire: $(B)/obj/tests/wire/wire.o $(B)/libtdmq.a
 $(B)/fault-%: $(B)/obj/tests/fault/%.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
 
-$(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/libtdmq.a
+$(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/kit.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
-bench-tools: $(patsubst tests/bench/%.c,$(B)/bench-%,$(wildcard tests/bench/*.c))
+bench-tools: $(patsubst tests/bench/%.c,$(B)/bench-%,$(filter-out %/kit.c,$(wildcard tests/bench/*.c)))
 bench: all bench-tools
-	tests/bench/run.sh
+	@tests/bench/run.sh $(BENCH)
 
 # One harness per decoder; `fuzz` lets each look for more for FUZZ_SECONDS, `fuzz-corpus` only
 # replays what is known. What they find goes to $(B)-fuzz/found.
@@ -119,9 +119,13 @@ need = $(if $(shell command -v $(1)),,$(2))
 INTEROP_DEBS := $(call need,javac,openjdk-17-jdk-headless) $(call need,mvn,maven) \
 	$(call need,go,golang-go) $(call need,node,nodejs) $(call need,npm,npm) \
 	$(call need,ip,iproute2) $(call need,fish,fish)
+BENCH_DEBS := $(call need,java,openjdk-17-jdk-headless) $(call need,mvn,maven) $(call need,ip,iproute2) \
+	$(call need,nats-server,nats-server) $(call need,mosquitto,mosquitto) \
+	$(call need,redis-server,redis-server)
 DEPS ?= check
 DEPS_build := $(DEBS)
 DEPS_check := $(DEBS) $(TEST_DEBS)
+DEPS_bench := $(DEBS) $(BENCH_DEBS)
 DEPS_ci    := $(DEBS) $(TEST_DEBS) $(LINT_DEBS) $(INTEROP_DEBS)
 
 deps:

@@ -8,7 +8,10 @@
  * With --rate the loop is open: requests have due times, and a late one is late from when it was
  * due. Prints one line of JSON:
  *
- *	{"msgs":..,"seconds":..,"rate":..,"p50_us":..,"p99_us":..,"p999_us":..,"max_us":..,"errors":..}
+ *	{"msgs":..,"seconds":..,"rate":..,"p50_us":..,"p99_us":..,"p999_us":..,"max_us":..,"errors":..,
+ *	 "keys":"..","first_key":..}
+ *
+ * A message's UNIQ_KEY is `keys` and a number from first_key on in 16 hex digits: see query.c.
  *
  * It must not be the limit, so a frame is encoded once for each queue; a request is a copy of it
  * with opaque and UNIQ_KEY written over. Opaque is the number of a slot plus OPAQUE_BASE, hence
@@ -18,11 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,11 +31,8 @@
 #include "mem.h"
 #include "message.h"
 #include "names.h"
-#include "props.h"
+#include "tests/bench/kit.h"
 
-#define OPAQUE_BASE 1000000000
-#define OPAQUE_DIGITS 10
-#define KEY_DIGITS 16 /* of a UNIQ_KEY's 32, counted up */
 #define READ_ROOM (1u << 20) /* behind what a connection had left over */
 #define DRAIN_US (10 * 1000000) /* how long the last answers may take */
 #define SILENCE_US (30 * 1000000) /* how long none may come at all */
@@ -45,21 +41,16 @@
 
 struct opts {
 	const char *broker, *namesrv, *topic, *group;
-	int64_t connections, depth, queues, size, batch, count, rate, pull_max;
-	int64_t duration_ms, warmup_ms;
-	int oneway, pull, verify; /* bool, as getopt wants them */
+	int64_t connections, depth, queues, topics, size, batch, count, rate, pull_max;
+	int64_t duration_ms, warmup_ms, level, due_ms, idle;
+	int oneway, pull, verify, stamp; /* bool, as getopt wants them */
 };
-
-static NORETURN void give_up(const char *what, const struct err *e)
-{
-	fprintf(stderr, "bench-load: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
-	exit(1);
-}
 
 static const char usage_text[] =
 	"usage: bench-load [option...] [host:port]\n"
 	"  -t, --topic=name        topic to send to (bench)\n"
 	"  -q, --queues=n          its queues, used in turn (4; 0: ask the name server)\n"
+	"      --topics=n          send to so many topics in turn: name, name-1, ...\n"
 	"  -c, --connections=n     connections (1)\n"
 	"  -d, --depth=n           requests in flight on each (1)\n"
 	"  -s, --size=bytes        body of a message (1024)\n"
@@ -69,31 +60,15 @@ static const char usage_text[] =
 	"  -w, --warmup=span       do not count the first (0s)\n"
 	"  -r, --rate=n            open loop: requests due each second\n"
 	"      --oneway            ask for no answers\n"
+	"      --level=n           delay level of the messages\n"
+	"      --due=ms            deliver them then, milliseconds since 1970\n"
+	"      --stamp             begin bodies with the time of sending, for bench-flow\n"
+	"      --idle=n            so many more connections that do nothing\n"
 	"      --pull              read the queues from their start instead\n"
 	"      --max=n             messages of a pull (32)\n"
 	"      --verify            check CRC of what is pulled\n"
 	"  -g, --group=name        group to pull as (TOOLS_CONSUMER)\n"
 	"  -a, --namesrv=host:port who is asked when no broker is given (127.0.0.1:9876)\n";
-
-static int64_t number(const char *what, int64_t min, int64_t max)
-{
-	struct err e = ERR_INIT;
-	int64_t v = 0;
-
-	if (str_to_i64(str_of(optarg), min, max, &v, what, &e))
-		give_up(e.msg, NULL);
-	return v;
-}
-
-static int64_t span(void)
-{
-	struct err e = ERR_INIT;
-	int64_t v = 0;
-
-	if (str_to_ms(str_of(optarg), &v, &e))
-		give_up(e.msg, NULL);
-	return v;
-}
 
 static void set(struct opts *o, int letter)
 {
@@ -108,34 +83,46 @@ static void set(struct opts *o, int letter)
 		o->namesrv = optarg;
 		break;
 	case 'q':
-		o->queues = number("queues", 0, 65536);
+		o->queues = number(optarg, "queues", 0, 65536);
 		break;
 	case 'c':
-		o->connections = number("connections", 1, 50000);
+		o->connections = number(optarg, "connections", 1, 50000);
 		break;
 	case 'd':
-		o->depth = number("depth", 1, 65536);
+		o->depth = number(optarg, "depth", 1, 65536);
 		break;
 	case 's':
-		o->size = number("size", 0, MESSAGE_MAX_BODY);
+		o->size = number(optarg, "size", 0, MESSAGE_MAX_BODY);
 		break;
 	case 'b':
-		o->batch = number("batch", 1, 10000);
+		o->batch = number(optarg, "batch", 1, 10000);
 		break;
 	case 'n':
-		o->count = number("count", 1, INT64_MAX);
+		o->count = number(optarg, "count", 1, INT64_MAX);
 		break;
 	case 'r':
-		o->rate = number("rate", 1, 10000000);
+		o->rate = number(optarg, "rate", 1, 10000000);
 		break;
 	case 'm':
-		o->pull_max = number("max", 1, 1024);
+		o->pull_max = number(optarg, "max", 1, 1024);
 		break;
 	case 'T':
-		o->duration_ms = span();
+		o->duration_ms = span_ms(optarg);
 		break;
 	case 'w':
-		o->warmup_ms = span();
+		o->warmup_ms = span_ms(optarg);
+		break;
+	case 'L':
+		o->level = number(optarg, "level", 1, 18);
+		break;
+	case 'D':
+		o->due_ms = number(optarg, "due", 1, INT64_MAX);
+		break;
+	case 'N':
+		o->topics = number(optarg, "topics", 1, 100000);
+		break;
+	case 'I':
+		o->idle = number(optarg, "idle", 0, 50000);
 		break;
 	case 0:
 		break;
@@ -153,6 +140,7 @@ static struct opts parse(int argc, char **argv)
 		.connections = 1,
 		.depth = 1,
 		.queues = 4,
+		.topics = 1,
 		.size = 1024,
 		.batch = 1,
 		.pull_max = 32 };
@@ -167,6 +155,11 @@ static struct opts parse(int argc, char **argv)
 		{ "time", required_argument, NULL, 'T' },
 		{ "warmup", required_argument, NULL, 'w' },
 		{ "rate", required_argument, NULL, 'r' },
+		{ "topics", required_argument, NULL, 'N' },
+		{ "level", required_argument, NULL, 'L' },
+		{ "due", required_argument, NULL, 'D' },
+		{ "idle", required_argument, NULL, 'I' },
+		{ "stamp", no_argument, &o.stamp, 1 },
 		{ "oneway", no_argument, &o.oneway, 1 },
 		{ "pull", no_argument, &o.pull, 1 },
 		{ "max", required_argument, NULL, 'm' },
@@ -190,165 +183,6 @@ static struct opts parse(int argc, char **argv)
 	return o;
 }
 
-/* ---- what was measured: buckets of 1/64 of each power of two, in microseconds ---- */
-
-#define SUB_BITS 6
-#define BUCKETS (40 << SUB_BITS)
-
-struct hist {
-	int64_t n, max, bucket[BUCKETS];
-};
-
-static size_t bucket_of(int64_t us)
-{
-	uint64_t v = us < 0 ? 0 : (uint64_t)us;
-	int shift = v >> (SUB_BITS + 1) ? 63 - __builtin_clzll(v) - SUB_BITS : 0;
-	size_t i = ((size_t)shift << SUB_BITS) + (size_t)(v >> shift);
-
-	return MIN(i, (size_t)BUCKETS - 1);
-}
-
-static int64_t bucket_value(size_t i)
-{
-	size_t shift = i >> SUB_BITS ? (i >> SUB_BITS) - 1 : 0;
-
-	return (int64_t)((i - (shift << SUB_BITS)) << shift);
-}
-
-static void hist_add(struct hist *h, int64_t us)
-{
-	h->bucket[bucket_of(us)]++;
-	h->n++;
-	h->max = MAX(h->max, us);
-}
-
-static int64_t hist_at(const struct hist *h, double part)
-{
-	int64_t left = (int64_t)((double)h->n * part);
-
-	for (size_t i = 0; i < BUCKETS; i++) {
-		left -= h->bucket[i];
-		if (left < 0)
-			return MIN(bucket_value(i), h->max);
-	}
-	return h->max;
-}
-
-/* ---- frames made beforehand ---- */
-
-struct frame {
-	char *p; /* owned */
-	size_t n, opaque_at;
-	size_t *key_at; /* where the digits of each UNIQ_KEY begin */
-	size_t keys;
-};
-
-static void put_digits(char *p, uint64_t v, int n)
-{
-	while (n--) {
-		p[n] = (char)('0' + v % 10);
-		v /= 10;
-	}
-}
-
-static void put_hex(char *p, uint64_t v, int n)
-{
-	while (n--) {
-		p[n] = "0123456789ABCDEF"[v & 15];
-		v >>= 4;
-	}
-}
-
-/* Finds the digits that requests differ in. */
-static void mark(struct frame *f, const char *unique)
-{
-	const char *at = memmem(f->p, f->n, "\"opaque\":", 9), *end = f->p + f->n;
-
-	BUG_ON(!at);
-	f->opaque_at = (size_t)(at - f->p) + 9;
-	f->key_at = mem_array(10000, sizeof(*f->key_at));
-	for (at = f->p; (at = memmem(at, (size_t)(end - at), unique, 32)); at += 32)
-		f->key_at[f->keys++] = (size_t)(at - f->p) + 32 - KEY_DIGITS;
-}
-
-static void encode(struct frame *f, struct command *c, const char *unique)
-{
-	struct buf b;
-
-	buf_init(&b, FRAME_MAX);
-	c->opaque = OPAQUE_BASE;
-	command_encode(&b, c);
-	if (buf_err(&b))
-		give_up("a request would be larger than 16 MiB", NULL);
-	f->p = buf_take(&b, &f->n);
-	mark(f, unique);
-}
-
-static void message_properties(struct buf *b, const char *unique)
-{
-	props_add(b, b->n, PROP_UNIQ_KEY, str_of(unique));
-	props_add(b, 0, PROP_WAIT, STR("true"));
-}
-
-/* The body of a request, and the properties in its header. */
-static void payload(
-	const struct opts *o, struct buf *body, struct buf *properties, const char *unique)
-{
-	struct batch_item it = { 0 };
-	char *fill = buf_reserve(body, (size_t)o->size);
-
-	for (int64_t i = 0; i < o->size; i++)
-		fill[i] = (char)('a' + i % 26);
-	if (o->batch == 1) {
-		body->n += (size_t)o->size;
-		message_properties(properties, unique);
-		return;
-	}
-	it.body = (struct str){ mem_strn(fill, (size_t)o->size), (size_t)o->size };
-	message_properties(properties, unique);
-	it.properties = (struct str){ mem_strn(properties->p, properties->n), properties->n };
-	buf_clear(properties);
-	props_add(properties, 0, PROP_WAIT, STR("true"));
-	for (int64_t i = 0; i < o->batch; i++)
-		batch_add(body, &it);
-	mem_free((char *)(uintptr_t)it.body.p);
-	mem_free((char *)(uintptr_t)it.properties.p);
-}
-
-static void make_send(const struct opts *o, struct frame *f, int64_t queue)
-{
-	char unique[MESSAGE_ID_MAX], born[24], qid[24];
-	struct buf body, properties;
-	struct command c;
-
-	message_unique_id(unique);
-	memset(unique + 32 - KEY_DIGITS, 'F', KEY_DIGITS);
-	buf_init(&body, FRAME_MAX);
-	buf_init(&properties, MESSAGE_MAX_PROPERTIES);
-	payload(o, &body, &properties, unique);
-	snprintf(born, sizeof(born), "%lld", (long long)clock_wall_ms());
-	snprintf(qid, sizeof(qid), "%lld", (long long)queue);
-	command_init(&c, o->batch > 1 ? REQ_SEND_BATCH_MESSAGE : REQ_SEND_MESSAGE_V2);
-	c.language = LANG_JAVA;
-	c.flag = o->oneway ? FLAG_ONEWAY : 0;
-	command_add(&c, "a", STR("bench-load"));
-	command_add(&c, "b", str_of(o->topic));
-	command_add(&c, "c", STR(NAMES_TEMPLATE));
-	command_add(&c, "d", STR("4"));
-	command_add(&c, "e", str_of(qid));
-	command_add(&c, "f", STR("0"));
-	command_add(&c, "g", str_of(born));
-	command_add(&c, "h", STR("0"));
-	command_add(&c, "i", buf_str(&properties));
-	command_add(&c, "j", STR("0"));
-	command_add(&c, "k", STR("false"));
-	command_add(&c, "m", o->batch > 1 ? STR("true") : STR("false"));
-	c.body = buf_str(&body);
-	encode(f, &c, unique);
-	buf_release(&body);
-	buf_release(&properties);
-}
-
 /* ---- connections ---- */
 
 struct conn {
@@ -368,47 +202,28 @@ struct conn {
 struct load {
 	struct arena scratch; /* texts of the request under way */
 	struct opts o;
-	struct frame *frames; /* owned; by queue */
+	struct frame *frames; /* owned; by queue, or by topic */
+	int64_t n_frames;
 	struct conn *conns; /* owned */
 	int64_t n_conns;
 	size_t frame_max;
 	int epoll;
 	char *in; /* owned; what is read stands here while it is looked at */
 	int64_t begin_us, count_from_us, stop_us, now_us;
-	uint64_t next_key;
-	int64_t next_queue, issued, answered, in_flight; /* requests */
+	uint64_t first_key, next_key;
+	int64_t next_frame, issued, answered, in_flight; /* requests */
 	int64_t due; /* open loop: requests due so far */
 	int64_t msgs, errors, last_us, heard_us;
 	int next_conn;
 	struct hist hist;
 };
 
-static int dial(const char *addr)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-	char *host = mem_str(addr), *port = strrchr(host, ':');
-	int fd, one = 1;
-
-	if (!port)
-		give_up("the broker's address must be host:port", NULL);
-	*port++ = '\0';
-	if (getaddrinfo(host, port, &hints, &list))
-		give_up("the broker's address does not resolve", NULL);
-	fd = socket(list->ai_family, SOCK_STREAM, 0);
-	if (fd < 0 || connect(fd, list->ai_addr, list->ai_addrlen))
-		give_up(strerror(errno), NULL);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	freeaddrinfo(list);
-	mem_free(host);
-	return fd;
-}
-
 static void conn_open(struct load *l, struct conn *c, int index)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 
 	c->fd = dial(l->o.broker);
+	fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	c->index = index;
 	c->out = mem_grow(NULL, l->frame_max * (size_t)l->o.depth);
 	c->sent_us = mem_array((size_t)l->o.depth, sizeof(*c->sent_us));
@@ -474,7 +289,7 @@ static char *conn_room(struct load *l, struct conn *c, size_t n)
 /* at: when it is sent, or was due. */
 static bool issue_send(struct load *l, struct conn *c, int64_t at)
 {
-	const struct frame *f = &l->frames[l->next_queue];
+	const struct frame *f = &l->frames[l->next_frame];
 	char *to = c->n_unused ? conn_room(l, c, f->n) : NULL;
 	int slot;
 
@@ -485,9 +300,11 @@ static bool issue_send(struct load *l, struct conn *c, int64_t at)
 	put_digits(to + f->opaque_at, (uint64_t)(OPAQUE_BASE + slot), OPAQUE_DIGITS);
 	for (size_t i = 0; i < f->keys; i++)
 		put_hex(to + f->key_at[i], l->next_key++, KEY_DIGITS);
+	if (l->o.stamp)
+		put_digits(to + f->body_at, (uint64_t)at, STAMP_DIGITS);
 	c->out_n += f->n;
-	if (++l->next_queue == l->o.queues)
-		l->next_queue = 0;
+	if (++l->next_frame == l->n_frames)
+		l->next_frame = 0;
 	l->issued++;
 	if (l->o.oneway) {
 		if (l->now_us >= l->count_from_us)
@@ -772,12 +589,11 @@ static void report(const struct load *l)
 	int64_t end = l->o.oneway ? l->now_us : MAX(l->last_us, l->count_from_us);
 	double seconds = (double)(end - l->count_from_us) / 1e6;
 
-	printf("{\"msgs\":%lld,\"seconds\":%.3f,\"rate\":%.0f,\"p50_us\":%lld,\"p99_us\":%lld,"
-	       "\"p999_us\":%lld,\"max_us\":%lld,\"errors\":%lld}\n",
-		(long long)l->msgs, seconds, seconds > 0 ? (double)l->msgs / seconds : 0,
-		(long long)hist_at(&l->hist, 0.5), (long long)hist_at(&l->hist, 0.99),
-		(long long)hist_at(&l->hist, 0.999), (long long)l->hist.max,
-		(long long)l->errors);
+	printf("{\"msgs\":%lld,\"seconds\":%.3f,\"rate\":%.0f,", (long long)l->msgs, seconds,
+		seconds > 0 ? (double)l->msgs / seconds : 0);
+	hist_print(&l->hist);
+	printf(",\"errors\":%lld,\"keys\":\"%.*s\",\"first_key\":%llu}\n", (long long)l->errors,
+		32 - KEY_DIGITS, frame_key_prefix(), (unsigned long long)l->first_key);
 }
 
 /* ---- the route, when no broker was given ---- */
@@ -818,19 +634,34 @@ static void ask_route(struct opts *o)
 	client_free(client);
 }
 
-static void raise_limit(int64_t files)
+/* A frame for each queue; of many topics one each, their queues in turn. */
+static void make_frames(struct load *l)
 {
-	struct rlimit r;
+	struct send_opts o = { l->o.topic, 0, l->o.size, l->o.batch, l->o.level, l->o.due_ms,
+		l->o.oneway };
 
-	if (!getrlimit(RLIMIT_NOFILE, &r) && r.rlim_cur < (rlim_t)files + 64) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
+	l->frame_max = 4096;
+	if (l->o.pull)
+		return;
+	l->n_frames = l->o.topics > 1 ? l->o.topics : l->o.queues;
+	l->frames = mem_array((size_t)l->n_frames, sizeof(*l->frames));
+	for (int64_t i = 0; i < l->n_frames; i++) {
+		char *name = l->o.topics > 1 && i ? mem_fmt("%s-%lld", l->o.topic, (long long)i)
+						  : mem_str(l->o.topic);
+
+		o.topic = name;
+		o.queue = i % l->o.queues;
+		frame_make(&l->frames[i], &o);
+		l->frame_max = MAX(l->frame_max, l->frames[i].n);
+		mem_free(name);
 	}
 }
 
 int main(int argc, char **argv)
 {
 	struct load *l = mem_alloc(sizeof(*l));
+
+	kit_init("bench-load");
 
 	l->o = parse(argc, argv);
 	if (!l->o.broker || !l->o.queues)
@@ -839,18 +670,15 @@ int main(int argc, char **argv)
 		l->o.depth = 1;
 		l->o.connections = MIN(l->o.connections, l->o.queues);
 	}
-	l->frames = mem_array((size_t)l->o.queues, sizeof(*l->frames));
-	l->frame_max = 4096;
-	for (int64_t i = 0; i < l->o.queues && !l->o.pull; i++) {
-		make_send(&l->o, &l->frames[i], i);
-		l->frame_max = MAX(l->frame_max, l->frames[i].n);
-	}
+	make_frames(l);
 	l->n_conns = l->o.connections;
 	l->conns = mem_array((size_t)l->n_conns, sizeof(*l->conns));
 	l->in = mem_grow(NULL, FRAME_MAX + READ_ROOM);
-	l->next_key = (uint64_t)clock_wall_ms() << 20;
+	l->first_key = l->next_key = (uint64_t)clock_wall_ms() << 20;
 	l->epoll = epoll_create1(0);
-	raise_limit(l->n_conns);
+	raise_limit(l->n_conns + l->o.idle);
+	for (int64_t i = 0; i < l->o.idle; i++)
+		dial(l->o.broker);
 	for (int64_t i = 0; i < l->n_conns; i++)
 		conn_open(l, &l->conns[i], (int)i);
 	run(l);
