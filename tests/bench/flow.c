@@ -13,7 +13,8 @@
  *
  *	{"msgs":..,"rate":..,"early":..,"p50_us":..,"p99_us":..,"p999_us":..,"max_us":..,"errors":..}
  *
- * rate: between the first and the last message; early: messages that came before their time.
+ * rate: between the first and the last message; early: messages that came a
+ * millisecond or more before their time.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -229,7 +230,7 @@ static void arrived(struct flow *f, const struct message *m, int64_t now_us)
 	f->first_us = f->first_us ? f->first_us : now_us;
 	f->last_us = now_us;
 	f->got++;
-	if (late < 0)
+	if (late <= -1000) /* brokers count whole milliseconds */
 		f->early++;
 	hist_add(&f->hist, late);
 }
