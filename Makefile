@@ -159,7 +159,7 @@ check-fault: all $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait
 	@$(TAP) fault tests/fault/run.sh $(KILLS)
 
 # Real clients and servers, skipped with a reason where their language is not installed.
-interop: all
+interop: all $(B)/wire
 	@$(TAP) interop tests/interop/run.sh
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')

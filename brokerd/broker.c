@@ -260,6 +260,7 @@ static int start_metadata(struct broker *b, struct err *e)
 		.broker = cfg->broker,
 		.auto_create_topic = cfg->auto_create_topics,
 		.auto_create_group = cfg->auto_create_groups,
+		.trace_topic = true,
 		.template_queues = (int)cfg->topic_queues,
 		.topics_changed = topics_changed,
 		.arg = b,

@@ -7,6 +7,8 @@
  * What may be changed stands in overrides.def, and nothing else: a change of Apache's that names a
  * path or a command (CVE-2023-33246, CVE-2023-37582) is refused whole, with what else it carries.
  */
+#include <unistd.h>
+
 #include "brokerd/broker.h"
 #include "brokerd/body.h"
 #include "brokerd/later.h"
@@ -63,6 +65,12 @@ static void get_levels(const struct broker *b UNUSED, struct buf *out)
 		buf_addf(out, "%s%s", level > 1 ? " " : "", schedule_level_name(level));
 }
 
+/* Shown as the number of processors by exportMetrics. */
+static void get_processors(const struct broker *b UNUSED, struct buf *out)
+{
+	buf_i64(out, sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 static void get_trace(const struct broker *b, struct buf *out)
 {
 	buf_puts(out, catalog_opts(b->catalog)->trace_topic ? "true" : "false");
@@ -86,7 +94,7 @@ static const struct fact broker_facts[] = {
 	{ "brokerName", NULL, get_name },
 	{ "brokerPermission", "6", NULL },
 	{ "brokerRole", "ASYNC_MASTER", NULL },
-	{ "clientCallbackExecutorThreads", "1", NULL },
+	{ "clientCallbackExecutorThreads", NULL, get_processors },
 	{ "filterServerNums", "0", NULL },
 	{ "flushDiskType", NULL, get_flush },
 	{ "listenPort", NULL, get_port },

@@ -71,8 +71,8 @@ static int query_message(struct request *rq, const void *fields)
 		if (!store_get(rq->broker->store, phys[i], &s, NULL))
 			batch_add_slice(b, &s);
 	}
-	reply_i64(rq, "indexLastUpdateTimestamp", last_ms);
-	reply_i64(rq, "indexLastUpdatePhyoffset", last_phys);
+	reply_i64(rq, "indexLastUpdateTimestamp", n ? last_ms : 0);
+	reply_i64(rq, "indexLastUpdatePhyoffset", n ? last_phys : 0);
 	if (!b->n)
 		return err_set(&rq->err, TQ_ENOTFOUND,
 			"can not find message, maybe time range not correct");

@@ -437,7 +437,7 @@ static int send_one(struct request *rq, const struct send *f, struct target *t)
 	if (rc)
 		return rc;
 	message_offset_id(id, &rq->broker->host, at.phys_off);
-	answer(rq, str_of(id), m.queue_id, &at, &at);
+	answer(rq, str_of(id), t->queue, &at, &at); /* also of a delayed one */
 	stats_put(rq->broker->stats, seen.transaction ? m.topic : t->topic, m.queue_id, 1,
 		at.size);
 	return 0;

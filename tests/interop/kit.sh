@@ -67,12 +67,13 @@ fetch() {
 # ---- brokerd
 
 # Ports are chosen here, because the oldest clients send to the broker's less 2, and because a second start
-# has to be where the clients look for it. BROKERD_ARGS adds settings.
+# has to be where the clients look for it. BROKERD_ARGS adds settings,
+# BROKERD_DATA is for who needs an empty store.
 brokerd_start() {
 	NAMESRV_PORT=${NAMESRV_PORT:-$(free_port)}
 	BROKER_PORT=${BROKER_PORT:-$(free_port)}
 	# shellcheck disable=SC2086
-	"$BIN/brokerd" --dev --data "$WORK/brokerd" --transaction-timeout 500ms --transaction-check-interval 1s \
+	"$BIN/brokerd" --dev --data "${BROKERD_DATA:-$WORK/brokerd}" --transaction-timeout 500ms --transaction-check-interval 1s \
 		--nameserver-port "$NAMESRV_PORT" --broker-port "$BROKER_PORT" ${BROKERD_ARGS:-} \
 		>"$WORK/brokerd.out" 2>"$WORK/brokerd.log" &
 	BROKERD_PID=$!
@@ -106,14 +107,16 @@ ctl_exit() { # STATUS NAME REGEX ARGS...
 
 # ---- Apache's pair
 
-# apache_pair PART: starts it, or says why not.
+# apache_pair PART [KEY=VALUE...]: starts it, or says why not.
 apache_pair() {
+	local part=$1
+	shift
 	if [ -n "$JAVA_WHY" ]; then
-		skip "$1" "$JAVA_WHY"
-	elif apache_start "$WORK/apache"; then
+		skip "$part" "$JAVA_WHY"
+	elif apache_start "$WORK/apache" "$@"; then
 		return 0
 	else
-		not_ok "$1: the servers start" "see $WORK/apache"
+		not_ok "$part: the servers start" "see $WORK/apache"
 	fi
 	return 1
 }

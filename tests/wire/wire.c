@@ -3,6 +3,7 @@
  * wire: plays requests from text files against a running brokerd and compares the replies.
  *
  *	wire ADDRESS:PORT FILE...
+ *	wire -r BROKER NAMESERVER FILE...	record replies instead of judging them, JSON headers only
  *
  *	# a remark; so is an empty line
  *	case a send is answered with ids			the name of what follows
@@ -20,6 +21,10 @@
  * and `body` stand for those parts of a frame; `oneway` and `lang=` for header fields. \xHH and \s
  * (a blank) are escapes, in patterns too. $T is a topic of the case and of the header type alone:
  * every case is played twice, with JSON headers and with binary ones. Prints TAP.
+ *
+ * With -r a reply is written as "== REQUEST" as it stands in the file, and a line for each part of
+ * it, in order, so that two servers' replies can be compared; what they are expected to be is not
+ * looked at. Connection n goes to the name server.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,9 +34,13 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "json.h"
 #include "mem.h"
+#include "message.h"
+#include "rd.h"
 #include "remoting.h"
 #include "str.h"
+#include "strv.h"
 
 #define CONNS 8
 #define WAIT_MS 5000
@@ -42,12 +51,14 @@ struct peer {
 	int fd;
 	int32_t asked; /* opaque of the last request of the broker's */
 	int32_t sent; /* opaque of the last request that expects a reply */
+	char *text; /* of that request, the arena's */
 	struct buf in;
 	size_t used; /* of in: the frame looked at last */
 };
 
 struct play {
-	struct sockaddr_in to;
+	struct sockaddr_in to, nameserver; /* the latter for recording */
+	bool record;
 	enum header_type type;
 	struct peer peers[CONNS];
 	struct arena arena; /* of the case */
@@ -116,6 +127,7 @@ static struct peer *peer(struct play *p, char name)
 {
 	struct timeval tv = { .tv_sec = WAIT_MS / 1000 };
 	struct peer *c = p->peers;
+	struct sockaddr_in *to;
 
 	for (; c < p->peers + CONNS && c->name; c++) {
 		if (c->name == name)
@@ -125,7 +137,8 @@ static struct peer *peer(struct play *p, char name)
 	c->name = name;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	if (connect(c->fd, (struct sockaddr *)&p->to, sizeof(p->to)))
+	to = p->record && name == 'n' ? &p->nameserver : &p->to;
+	if (connect(c->fd, (struct sockaddr *)to, sizeof(*to)))
 		fail(p, "connect: %s", strerror(errno));
 	buf_init(&c->in, FRAME_MAX * 2);
 	return c;
@@ -192,6 +205,8 @@ static void request(struct play *p, struct peer *c, char *text, bool answer)
 	struct buf out;
 	char *word, *rest = text;
 
+	if (!answer)
+		c->text = arena_str(&p->arena, text + strspn(text, " "));
 	word = strtok_r(rest, " ", &rest);
 	command_init(&cmd, word ? (int)strtol(word, NULL, 10) : 0);
 	cmd.type = answer ? HEADER_JSON : p->type;
@@ -270,6 +285,87 @@ static void expect(struct play *p, const struct command *cmd, char *word)
 		fail(p, "%s is '" STR_FMT "', not '%s'", word, STR_ARG(got), eq + 1);
 }
 
+/* --- recording --- */
+
+static void add(struct strv *lines, const char *fmt, ...) PRINTF(2, 3);
+static void add(struct strv *lines, const char *fmt, ...)
+{
+	static char text[LINE_MAX_];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (char *at = text; *at; at++)
+		*at = *at == '\n' ? ' ' : *at == '\x01' ? '=' : *at == '\x02' ? ';' : *at;
+	strv_add(lines, str_of(text));
+}
+
+/* A line for each scalar: the way to it, with [] for any element, and its value. */
+static void flatten(struct strv *lines, const char *path, const cJSON *node)
+{
+	char *text, *deeper;
+	const cJSON *child;
+
+	if (!cJSON_IsObject(node) && !cJSON_IsArray(node)) {
+		text = cJSON_PrintUnformatted(node);
+		add(lines, "body %s = %s", path, text);
+		cJSON_free(text);
+		return;
+	}
+	if (!node->child)
+		add(lines, "body %s = %s", path, cJSON_IsObject(node) ? "{}" : "[]");
+	cJSON_ArrayForEach (child, node) {
+		deeper = cJSON_IsArray(node) ? mem_fmt("%s[]", path)
+					     : mem_fmt("%s.%s", path, child->string);
+		flatten(lines, deeper, child);
+		mem_free(deeper);
+	}
+}
+
+static bool record_messages(struct strv *lines, struct str body)
+{
+	struct rd r = rd_init(body);
+	struct message m;
+
+	while (rd_left(&r)) {
+		if (message_decode(&r, &m, NULL))
+			return false;
+		add(lines,
+			"message " STR_FMT
+			" queue %d offset %lld sysflag %d retries %d flag %d: "
+			"'" STR_FMT "' '" STR_FMT "'",
+			STR_ARG(m.topic), m.queue_id, (long long)m.queue_off, m.sysflag,
+			m.reconsume_times, m.flag, STR_ARG(m.body), STR_ARG(m.properties));
+	}
+	return true;
+}
+
+static void record(const struct command *cmd, const char *head)
+{
+	struct strv lines = { 0 };
+	cJSON *doc = NULL;
+
+	add(&lines, "%s %d", cmd->flag & FLAG_RESPONSE ? "code" : "request", cmd->code);
+	if (cmd->remark.n)
+		add(&lines, "remark " STR_FMT, STR_ARG(cmd->remark));
+	for (int i = 0; i < cmd->n_ext; i++)
+		add(&lines, "ext " STR_FMT " = " STR_FMT, STR_ARG(cmd->ext[i].key),
+			STR_ARG(cmd->ext[i].value));
+	if (cmd->body.n && !json_parse(cmd->body, JSON_LOOSE, &doc, NULL))
+		flatten(&lines, "", doc);
+	else if (cmd->body.n && !record_messages(&lines, cmd->body))
+		add(&lines, "body of %zu bytes", cmd->body.n);
+	strv_sort(&lines);
+	printf("== %s\n", head);
+	for (size_t i = 0; i < lines.n; i++)
+		printf("%s\n", lines.v[i]);
+	strv_release(&lines);
+	cJSON_Delete(doc);
+}
+
+/* --- what comes --- */
+
 static void reply(struct play *p, struct peer *c, char *text)
 {
 	static struct command cmd;
@@ -278,6 +374,11 @@ static void reply(struct play *p, struct peer *c, char *text)
 
 	if (!take(p, c, &cmd))
 		return;
+	if (p->record) {
+		record(&cmd, c->text ? c->text : "");
+		p->last = &cmd;
+		return;
+	}
 	if (!(cmd.flag & FLAG_RESPONSE))
 		fail(p, "request %d instead of a reply", cmd.code);
 	else if (cmd.opaque != c->sent)
@@ -319,6 +420,10 @@ static void notice(struct play *p, struct peer *c, char *text)
 	if (!take(p, c, &cmd))
 		return;
 	c->asked = cmd.opaque;
+	if (p->record) {
+		record(&cmd, "asked");
+		return;
+	}
 	if (cmd.flag & FLAG_RESPONSE || cmd.type != HEADER_JSON)
 		fail(p, "no JSON request");
 	else if (!word || cmd.code != strtol(word, NULL, 10))
@@ -372,16 +477,26 @@ static void run_line(struct play *p, char *s)
 		fail(p, "what is '%s'?", s);
 }
 
+static void verdict(struct play *p)
+{
+	if (p->record) {
+		if (p->why[0])
+			fprintf(stderr, "%s: %s\n", p->name, p->why);
+	} else {
+		printf("%sok %d - %s (%s header)\n", p->why[0] ? "not " : "", p->cases + 1,
+			p->name, p->type == HEADER_JSON ? "JSON" : "binary");
+		if (p->why[0])
+			printf("# %s\n", p->why);
+	}
+	p->cases++;
+	p->failed += p->why[0] != '\0';
+}
+
 static void case_end(struct play *p)
 {
 	if (!p->name)
 		return;
-	printf("%sok %d - %s (%s header)\n", p->why[0] ? "not " : "", ++p->cases, p->name,
-		p->type == HEADER_JSON ? "JSON" : "binary");
-	if (p->why[0]) {
-		printf("# %s\n", p->why);
-		p->failed++;
-	}
+	verdict(p);
 	peers_close(p);
 	arena_clear(&p->arena);
 	mem_free(p->name);
@@ -415,26 +530,40 @@ static void play_file(struct play *p, const char *path)
 	fclose(f);
 }
 
+static bool address(const char *text, struct sockaddr_in *to)
+{
+	const char *colon = strrchr(text, ':');
+	char ip[INET_ADDRSTRLEN];
+
+	if (!colon || (size_t)(colon - text) >= sizeof(ip))
+		return false;
+	snprintf(ip, sizeof(ip), "%.*s", (int)(colon - text), text);
+	to->sin_family = AF_INET;
+	to->sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
+	return inet_pton(AF_INET, ip, &to->sin_addr) == 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct play p;
-	char *colon = argc > 2 ? strrchr(argv[1], ':') : NULL;
+	int at = 1;
 
-	if (!colon) {
-		fputs("usage: wire ADDRESS:PORT FILE...\n", stderr);
+	p.record = argc > 1 && !strcmp(argv[1], "-r");
+	at += p.record;
+	if (argc < at + 2 + p.record || !address(argv[at++], &p.to) ||
+		(p.record && !address(argv[at++], &p.nameserver))) {
+		fputs("usage: wire ADDRESS:PORT FILE...\n"
+		      "       wire -r BROKER NAMESERVER FILE...\n",
+			stderr);
 		return 2;
 	}
-	*colon = '\0';
-	p.to.sin_family = AF_INET;
-	p.to.sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
-	if (inet_pton(AF_INET, argv[1], &p.to.sin_addr) != 1)
-		return 2;
-	for (int type = HEADER_JSON; type <= HEADER_BINARY; type++) {
+	for (int type = HEADER_JSON; type <= (p.record ? HEADER_JSON : HEADER_BINARY); type++) {
 		p.type = (enum header_type)type;
-		for (int i = 2; i < argc; i++)
+		for (int i = at; i < argc; i++)
 			play_file(&p, argv[i]);
 	}
-	printf("1..%d\n", p.cases);
+	if (!p.record)
+		printf("1..%d\n", p.cases);
 	arena_release(&p.arena);
 	return p.failed ? 1 : 0;
 }

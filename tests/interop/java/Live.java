@@ -8,12 +8,13 @@ import org.apache.rocketmq.common.message.Message;
 
 /* Clients that are there while mqadmin looks at them; the end of the JVM ends them. */
 class Live {
-	static void start(String[] words) throws Exception {
+	/* The id of the message that was sent, if one was. */
+	static String start(String[] words) throws Exception {
 		String group = words[2], topic = words[3];
-		if (words[1].equals("consumer"))
-			consumer(group, topic);
-		else
-			producer(group, topic);
+		if (words[1].equals("producer"))
+			return producer(group, topic);
+		consumer(group, topic);
+		return null;
 	}
 
 	private static void consumer(String group, String topic) throws Exception {
@@ -26,10 +27,10 @@ class Live {
 		c.start();
 	}
 
-	private static void producer(String group, String topic) throws Exception {
-		DefaultMQProducer p = new DefaultMQProducer(group);
+	private static String producer(String group, String topic) throws Exception {
+		DefaultMQProducer p = new DefaultMQProducer(group, true);
 		p.setInstanceName(group);
 		p.start();
-		p.send(new Message(topic, "live".getBytes()));
+		return p.send(new Message(topic, "live".getBytes()), p.fetchPublishMessageQueues(topic).get(1)).getMsgId();
 	}
 }

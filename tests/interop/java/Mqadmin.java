@@ -28,7 +28,7 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
  *	~ SECONDS		the next test may fail until that long after it was first tried
  *	^ SECONDS		the next command is one that does not end: it is interrupted then
  *	! consumer GROUP TOPIC	a push consumer of this JVM, until the end; it prints nothing
- *	! producer GROUP TOPIC	likewise, and one message sent
+ *	! producer GROUP TOPIC	likewise, with trace, and one message sent: @SENT@ is its id
  *
  * Bodies that a command saves under /tmp are put behind its output as "body: TEXT", and removed.
  * A test ends at the next command or name. `mqadmin` itself never says by its exit status whether it
@@ -82,7 +82,9 @@ public class Mqadmin {
 			limit = Integer.parseInt(line.substring(1).trim());
 			break;
 		case '!':
-			Live.start(expand(line).split(" "));
+			String sent = Live.start(expand(line).split(" "));
+			if (sent != null)
+				names.put("SENT", sent);
 			break;
 		case '+': case '-': case '=':
 			if (test != null) {
