@@ -159,6 +159,10 @@ func keys(prefix string, n int) (out []string) {
 }
 
 func main() {
+	if os.Args[1] == "limits" {
+		limits(os.Args[2:])
+		return
+	}
 	ns, space, label = os.Args[1], os.Args[2], "go"
 	if space != "" {
 		label = "go, namespace " + space
