@@ -25,6 +25,7 @@
 #include "brokerd/schedule.h"
 #include "brokerd/senders.h"
 #include "brokerd/server.h"
+#include "brokerd/sqlcache.h"
 #include "brokerd/stats.h"
 #include "brokerd/store/store.h"
 #include "brokerd/throttle.h"
@@ -452,6 +453,8 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 	quota_of(&b->quota, cfg);
 	b->stats = stats_new();
 	b->dispatch = dispatch_new();
+	b->filters = sqlcache_new();
+	b->index = props_index_new();
 	(void)((rc = fsio_mkdirs(cfg->data, 0700, e)) || (rc = server_new(b, &b->server, e)) ||
 		(rc = bind_broker(b, e)) || (rc = start_store(b, e)) ||
 		(rc = start_metadata(b, e)) || (rc = start_services(b, e)) ||
@@ -547,6 +550,8 @@ int broker_stop(struct broker *b, struct err *e)
 	acl_free(b->acl);
 	server_free(b->server);
 	dispatch_free(b->dispatch);
+	sqlcache_free(b->filters);
+	props_index_free(b->index);
 	stats_free(b->stats);
 	overrides_free(b->overrides);
 	return rc;

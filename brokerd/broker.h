@@ -30,6 +30,8 @@ struct timed;
 struct tx;
 struct redo;
 struct marks;
+struct sqlcache;
+struct props_index;
 struct store;
 struct hold;
 struct stats;
@@ -54,6 +56,8 @@ struct broker {
 	struct schedule *schedule; /* messages of a delay level: schedule.h */
 	struct timed *timed; /* messages with a time of their own: timed.h */
 	struct tx *tx; /* transactions: tx.h */
+	struct sqlcache *filters; /* SQL92, by text: sqlcache.h */
+	struct props_index *index; /* of the message a filter looks at */
 	struct marks *marks; /* cancelled, begun anew: marks.h */
 	struct redo *redo; /* what a crash left half done: redo.h */
 	struct throttle *throttle; /* how fast: throttle.h */

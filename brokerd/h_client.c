@@ -12,11 +12,11 @@
 #include "brokerd/hold.h"
 #include "brokerd/registry.h"
 #include "brokerd/retry.h"
+#include "brokerd/sqlcache.h"
 #include "brokerd/stats.h"
 #include "clock.h"
 #include "log.h"
 #include "names.h"
-#include "sql92.h"
 
 /* ---- 34, 35 ---- */
 
@@ -241,7 +241,7 @@ static int consumer_list(struct request *rq, const void *fields)
 
 static int check_config(struct request *rq, const void *fields UNUSED)
 {
-	struct sql *filter = NULL;
+	const struct sql *filter;
 	struct subscription s;
 	cJSON *doc;
 	int rc = body_parse(rq, &doc);
@@ -252,8 +252,7 @@ static int check_config(struct request *rq, const void *fields UNUSED)
 		rq, cJSON_GetObjectItemCaseSensitive(doc, "subscriptionData"), &s, &rq->err);
 	cJSON_Delete(doc);
 	if (!rc && s.kind == SUB_SQL)
-		rc = sql_parse(s.text, &filter, &rq->err);
-	sql_free(filter);
+		rc = sqlcache_get(rq->broker->filters, s.text, &filter, &rq->err);
 	return rc;
 }
 

@@ -27,7 +27,7 @@
 #include "log.h"
 #include "names.h"
 #include "props.h"
-#include "sql92.h"
+#include "brokerd/sqlcache.h"
 
 struct pull {
 	struct str group, topic, subscription, type;
@@ -58,13 +58,15 @@ struct reading {
 	const int32_t *codes;
 	size_t n_codes;
 	struct str text; /* of a SQL filter; STR_NONE: tags */
-	struct sql *sql; /* of this run; read_store() ends it */
+	const struct sql *sql; /* of this run; the cache's */
+	struct props_index *index; /* the broker's, for it */
 	struct request *parked; /* of a pull that waits, and how often it waited for the disk */
 	int trips;
 	bool paid; /* what it will hand out is taken from the rates already */
 	int64_t until_ms; /* monotonic; how long it tries to get its share, 0: it did not yet */
 };
 
+#define INDEX_ABOVE 1024 /* bytes of properties */
 #define TRIPS_MAX 4 /* then memory is too short to hold what was read: it waits where it is */
 
 /* --- checks, in Apache's order --- */
@@ -157,7 +159,7 @@ static int find_subscription(struct request *rq, const struct pull *f, const str
  */
 static int parse_filter(struct request *rq, const struct pull *f, struct reading *rd)
 {
-	if (!sql_parse(rd->text, &rd->sql, &rq->err))
+	if (!sqlcache_get(rq->broker->filters, rd->text, &rd->sql, &rq->err))
 		return 0;
 	if (!(f->sysflag & PULL_SUBSCRIPTION))
 		rq->err.response = RESP_FILTER_DATA_NOT_EXIST;
@@ -199,8 +201,7 @@ static bool accepts(const struct reading *rd, int64_t tags_code)
 
 static struct str property(void *arg, struct str name)
 {
-	const struct message *m = arg;
-	struct str rest = m->properties, found = STR_NONE;
+	struct str rest = *(const struct str *)arg, found = STR_NONE;
 	struct prop p;
 
 	while (props_next(&rest, &p))
@@ -209,12 +210,23 @@ static struct str property(void *arg, struct str name)
 	return found;
 }
 
-static bool match_record(const struct sql *q, struct str record)
+static struct str indexed(void *arg, struct str name)
+{
+	return props_index_get(arg, name);
+}
+
+/* Looking through long properties for each of many names would take longer than is decent. */
+static bool match_record(const struct reading *rd, struct str record)
 {
 	struct rd r = rd_init(record);
 	struct message m;
 
-	return !message_decode(&r, &m, NULL) && sql_matches(q, property, &m);
+	if (message_decode(&r, &m, NULL))
+		return false;
+	if (m.properties.n <= INDEX_ABOVE)
+		return sql_matches(rd->sql, property, &m.properties);
+	props_index_build(rd->index, m.properties);
+	return sql_matches(rd->sql, indexed, rd->index);
 }
 
 static bool match_unit(void *arg, int64_t tags_code, struct str record)
@@ -223,7 +235,7 @@ static bool match_unit(void *arg, int64_t tags_code, struct str record)
 
 	if (!record.p)
 		return accepts(rd, tags_code);
-	return !rd->sql || match_record(rd->sql, record);
+	return !rd->sql || match_record(rd, record);
 }
 
 static bool match_arrival(void *arg, int64_t tags_code)
@@ -268,8 +280,6 @@ static struct store_batch *read_store(struct request *rq, struct reading *rd, in
 	store_read(rq->broker->store, &q, got);
 	rd->took_us = clock_mono_us() - rd->took_us;
 	stats_get_took(rq->broker->stats, rd->took_us);
-	sql_free(rd->sql);
-	rd->sql = NULL;
 	*code = codes[got->status];
 	if (got->status == STORE_EMPTY_QUEUE && !rd->offset)
 		*code = RESP_PULL_NOT_FOUND;
@@ -390,7 +400,7 @@ static void woken(struct request *rq, void *arg)
 		request_finish(rq, rc);
 		return;
 	}
-	if (rd->text.p && sql_parse(rd->text, &rd->sql, &rq->err)) {
+	if (rd->text.p && sqlcache_get(rq->broker->filters, rd->text, &rd->sql, &rq->err)) {
 		request_finish(rq, rq->err.code);
 		return;
 	}
@@ -477,7 +487,8 @@ static int pull_message(struct request *rq, const void *fields)
 		.topic = f->topic,
 		.queue = f->queue,
 		.max = f->max,
-		.offset = f->offset };
+		.offset = f->offset,
+		.index = rq->broker->index };
 	struct store_batch *got;
 	int64_t ms;
 	int rc, code;
@@ -488,10 +499,8 @@ static int pull_message(struct request *rq, const void *fields)
 	if (f->sysflag & PULL_COMMIT && f->commit_offset >= 0) {
 		rc = offsets_set(rq->broker->offsets, f->group, f->topic, f->queue,
 			f->commit_offset, &rq->err);
-		if (rc) {
-			sql_free(rd.sql);
+		if (rc)
 			return rc;
-		}
 	}
 	got = read_store(rq, &rd, &code);
 	if (got->status == STORE_COLD)

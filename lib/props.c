@@ -2,6 +2,8 @@
 /* A pair is contiguous in its text, so copying keeps it as one piece, byte for byte. */
 #include "props.h"
 
+#include "mem.h"
+
 #define NAME_END '\x01'
 #define PAIR_END '\x02'
 
@@ -74,4 +76,59 @@ void props_set(struct buf *out, struct str text, const char *name, struct str va
 
 	props_without(out, text, name);
 	props_add(out, start, name, value);
+}
+
+/* ---- index ---- */
+
+#define INDEX_PAIRS 8192 /* as many as fit 32 KiB */
+#define INDEX_SLOTS (2 * INDEX_PAIRS)
+
+struct props_index {
+	uint32_t turn; /* a slot of another turn is free */
+	size_t n;
+	uint32_t turns[INDEX_SLOTS];
+	struct prop slots[INDEX_SLOTS];
+};
+
+struct props_index *props_index_new(void)
+{
+	return mem_alloc(sizeof(struct props_index));
+}
+
+void props_index_free(struct props_index *ix)
+{
+	mem_free(ix);
+}
+
+/* Its slot, or the free one it belongs into. */
+static size_t slot_of(const struct props_index *ix, struct str name)
+{
+	size_t i = str_hash(name) % INDEX_SLOTS;
+
+	while (ix->turns[i] == ix->turn && !str_eq(ix->slots[i].name, name))
+		i = (i + 1) % INDEX_SLOTS;
+	return i;
+}
+
+void props_index_build(struct props_index *ix, struct str text)
+{
+	struct prop p;
+
+	if (!++ix->turn) { /* once in 2^32 */
+		memset(ix->turns, 0, sizeof(ix->turns));
+		ix->turn = 1;
+	}
+	for (ix->n = 0; ix->n < INDEX_PAIRS && props_next(&text, &p); ix->n++) {
+		size_t i = slot_of(ix, p.name);
+
+		ix->turns[i] = ix->turn;
+		ix->slots[i] = p;
+	}
+}
+
+struct str props_index_get(const struct props_index *ix, struct str name)
+{
+	size_t i = slot_of(ix, name);
+
+	return ix->turns[i] == ix->turn ? ix->slots[i].value : STR_NONE;
 }

@@ -43,4 +43,18 @@ void props_copy(struct buf *out, size_t start, const struct prop *p);
 /* out := text with name set to value (replaced or added); a NULL value removes it. */
 void props_set(struct buf *out, struct str text, const char *name, struct str value);
 
+/*
+ * Many looks into one text: each costs the same, however long it is.
+ *
+ *	props_index_build(ix, m->properties);
+ *	value = props_index_get(ix, name);		as props_get()
+ */
+struct props_index;
+
+struct props_index *props_index_new(void);
+void props_index_free(struct props_index *ix);
+/* Of MESSAGE_MAX_PROPERTIES bytes at most; borrowed until the next build. */
+void props_index_build(struct props_index *ix, struct str text);
+struct str props_index_get(const struct props_index *ix, struct str name);
+
 #endif

@@ -128,3 +128,41 @@ Test(props, a_text_beyond_the_ceiling_fails_whole)
 		buf_release(&b);
 	}
 }
+
+Test(props, an_index_finds_what_a_look_finds)
+{
+	struct props_index *ix = props_index_new();
+	struct str text = STR("a\x01"
+			      "1\x02"
+			      "bb\x01"
+			      "2\x02"
+			      "nothing\x02"
+			      "a\x01"
+			      "3\x02"
+			      "empty\x01\x02");
+	struct buf many;
+
+	for (int turn = 0; turn < 3; turn++) {
+		props_index_build(ix, text);
+		cr_assert(str_is(props_index_get(ix, STR("a")), "3"), "the last one counts");
+		cr_assert(str_is(props_index_get(ix, STR("bb")), "2"));
+		cr_assert_null(props_index_get(ix, STR("nothing")).p);
+		cr_assert_null(props_index_get(ix, STR("empty")).p);
+		props_index_build(ix, STR("c\x01"
+					  "4"));
+		cr_assert_null(props_index_get(ix, STR("a")).p);
+		cr_assert(str_is(props_index_get(ix, STR("c")), "4"));
+	}
+	buf_init(&many, 1 << 20);
+	for (int i = 0; i < 20000; i++) {
+		char one[32];
+
+		snprintf(one, sizeof(one), "%x\x01%x\x02", (unsigned)i, (unsigned)i);
+		buf_puts(&many, one);
+	}
+	props_index_build(ix, buf_str(&many)); /* more than it takes: the first ones count */
+	cr_assert(str_is(props_index_get(ix, STR("1f3f")), "1f3f"));
+	cr_assert_null(props_index_get(ix, STR("4e1f")).p);
+	buf_release(&many);
+	props_index_free(ix);
+}
