@@ -32,6 +32,9 @@ static struct str target_ns(const struct mapping *m, struct str ns)
 	for (int i = 0; i < m->n_pairs; i++)
 		if (str_is(ns, m->pairs[i].from))
 			return str_of(m->pairs[i].to);
+	for (size_t i = 0; i < m->n_spaces; i++)
+		if (str_is(ns, m->spaces[i].from))
+			return str_of(m->spaces[i].to);
 	return ns;
 }
 

@@ -15,14 +15,13 @@
 #include "names.h"
 #include "source.h"
 
-struct ns_pair {
-	const char *from, *to;
-};
-
 struct mapping {
 	const char *ns; /* NULL: cluster migration */
 	const struct ns_pair *pairs; /* cluster migration: namespaces that get another name */
 	int n_pairs;
+	const struct ns_pair
+		*spaces; /* the same, as the source offers them: pairs come first */
+	size_t n_spaces;
 	/*
 	 * The rules of a plain Apache cluster: whole wire names of 1-127 bytes; otherwise those of
 	 * the product, 3-64 (namespace 3-32) letters, digits, '-', '_'.

@@ -506,8 +506,12 @@ static void arrange(struct build *b)
 int plan_build(struct plan *p, const struct inventory *inv, const struct plan_opts *o,
 	const struct holdings *have, struct err *e)
 {
-	struct build b = { .p = p, .inv = inv, .o = o, .have = have };
+	struct plan_opts with_spaces = *o;
+	struct build b = { .p = p, .inv = inv, .o = &with_spaces, .have = have };
 	int rc = 0;
+
+	with_spaces.map.spaces = inv->spaces;
+	with_spaces.map.n_spaces = inv->n_spaces;
 
 	if (o->map.ns && !o->map.wire_names)
 		rc = names_check_namespace(str_of(o->map.ns), e);

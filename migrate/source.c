@@ -38,6 +38,7 @@ void inventory_release(struct inventory *inv)
 	mem_free(inv->items);
 	mem_free(inv->system);
 	mem_free(inv->notes);
+	mem_free(inv->spaces);
 	arena_release(&inv->mem);
 	*inv = (struct inventory){ 0 };
 }
@@ -74,6 +75,18 @@ bool inventory_is_system(const struct inventory *inv, const char *topic)
 		if (!strcmp(inv->system[i], topic))
 			return true;
 	return false;
+}
+
+void inventory_add_space(struct inventory *inv, const char *from, const char *to)
+{
+	struct arena *mem = &inv->mem;
+
+	for (size_t i = 0; i < inv->n_spaces; i++)
+		if (!strcmp(inv->spaces[i].from, from))
+			return;
+	inv->spaces = mem_grow(inv->spaces, (inv->n_spaces + 1) * sizeof(*inv->spaces));
+	inv->spaces[inv->n_spaces++] =
+		(struct ns_pair){ arena_str(mem, from), arena_str(mem, to) };
 }
 
 void inventory_note(struct inventory *inv, const char *fmt, ...)
@@ -182,11 +195,53 @@ static int unknown_shape(const char *path, struct err *e)
 	return rc;
 }
 
+bool source_is_export(const cJSON *doc)
+{
+	return str_starts(str_of(json_text(doc, "format", "")), STR(SOURCE_EXPORT_FORMAT));
+}
+
+/* A file of ours says when it was made, and whether this program is too old for it. */
+static int check_export(struct inventory *inv, const cJSON *doc, struct err *e)
+{
+	struct str version = str_of(json_text(doc, "format", "")), major;
+	int64_t n = 0;
+
+	version = str_skip(version, strlen(SOURCE_EXPORT_FORMAT));
+	str_cut(&version, '.', &major);
+	if (str_to_i64(major, 1, INT32_MAX, &n, "", NULL))
+		return err_set(e, TQ_EFORMAT, "'format' is not " SOURCE_EXPORT_FORMAT "%d",
+			SOURCE_EXPORT_MAJOR);
+	if (n > SOURCE_EXPORT_MAJOR) {
+		err_set(e, TQ_EFORMAT, "made by a newer tdmqctl, in format %lld", (long long)n);
+		return err_hint(e, "this one reads up to " SOURCE_EXPORT_FORMAT "%d",
+			SOURCE_EXPORT_MAJOR);
+	}
+	inv->exported_ms = json_int(doc, "exportTime", 0);
+	return 0;
+}
+
+/* What an export could not read is not in it, and whoever plans with it should know. */
+static void note_incomplete(struct inventory *inv, const cJSON *doc)
+{
+	const cJSON *part;
+
+	cJSON_ArrayForEach (part, cJSON_GetObjectItemCaseSensitive(doc, "incomplete"))
+		inventory_note(inv, "the export lacks %s: %s",
+			json_text(part, "what", "a part"),
+			json_text(part, "message", json_text(part, "reason", "unknown")));
+}
+
 static int scan_doc(struct inventory *inv, const char *path, cJSON *doc, struct err *e)
 {
+	bool export = cJSON_IsObject(doc) && source_is_export(doc);
+	int rc = export ? check_export(inv, doc, e) : 0;
+
+	if (rc)
+		return err_wrap(e, "file '%s'", path);
+	if (export)
+		note_incomplete(inv, doc);
 	for (int i = 0; sources[i]; i++) {
 		const char *shape = sources[i]->fits(doc);
-		int rc;
 
 		if (!shape)
 			continue;

@@ -55,6 +55,11 @@ struct found {
 	};
 };
 
+/* A namespace of the source, and what it is called where its own name is not allowed. */
+struct ns_pair {
+	const char *from, *to;
+};
+
 struct inventory {
 	struct arena mem; /* everything below lives here */
 	const char *source; /* struct source.name; "apache-file" */
@@ -67,6 +72,8 @@ struct inventory {
 	const char *
 		*system; /* names of this deployment's own topics: cluster, brokers, trace */
 	size_t n_system;
+	struct ns_pair *spaces; /* owned array: names the source itself offers for namespaces */
+	size_t n_spaces;
 	const char **notes; /* sentences for people: a broken file replaced by its .bak, ... */
 	size_t n_notes;
 };
@@ -86,8 +93,17 @@ int inventory_read_text(
 /* For sources. All copy. */
 struct found *inventory_add(struct inventory *inv, enum object_kind kind, const char *name);
 void inventory_add_system(struct inventory *inv, const char *topic);
+void inventory_add_space(struct inventory *inv, const char *from, const char *to);
 void inventory_note(struct inventory *inv, const char *fmt, ...) PRINTF(2, 3);
 bool inventory_is_system(const struct inventory *inv, const char *topic);
+
+/*
+ * Our own export file: {"format":"tdmqctl-export/1", "source":{...}, KIND:{...}}, where KIND names
+ * the source whose objects are below it, exactly as that source gave them.
+ */
+#define SOURCE_EXPORT_FORMAT "tdmqctl-export/"
+#define SOURCE_EXPORT_MAJOR 1
+bool source_is_export(const cJSON *doc);
 
 struct source {
 	const char *name; /* "apache-file" */

@@ -17,101 +17,40 @@
  */
 #include "base.h"
 #include "names.h"
-#include "source.h"
+#include "shape.h"
 
 #define TOPICS "topicConfigTable"
 #define GROUPS "subscriptionGroupTable"
 
-/* What members must be, if they are there at all; other members are not looked at. */
-enum member_kind { MEMBER_INT, MEMBER_BOOL, MEMBER_TEXT, MEMBER_OBJECT };
-static const char *const member_kinds[] = { "a whole number", "true or false", "a text",
-	"an object" };
-
-struct member {
-	const char *key;
-	enum member_kind kind;
+static const struct shape_member topic_members[] = {
+	{ "topicName", SHAPE_TEXT },
+	{ "readQueueNums", SHAPE_INT },
+	{ "writeQueueNums", SHAPE_INT },
+	{ "perm", SHAPE_INT },
+	{ "topicSysFlag", SHAPE_INT },
+	{ "order", SHAPE_BOOL },
+	{ "topicFilterType", SHAPE_TEXT },
+	{ "attributes", SHAPE_OBJECT },
+	{ NULL },
 };
 
-static const struct member topic_members[] = {
-	{ "topicName", MEMBER_TEXT },
-	{ "readQueueNums", MEMBER_INT },
-	{ "writeQueueNums", MEMBER_INT },
-	{ "perm", MEMBER_INT },
-	{ "topicSysFlag", MEMBER_INT },
-	{ "order", MEMBER_BOOL },
-	{ "topicFilterType", MEMBER_TEXT },
-	{ "attributes", MEMBER_OBJECT },
-	{ NULL, 0 },
+static const struct shape_member group_members[] = {
+	{ "groupName", SHAPE_TEXT },
+	{ "consumeEnable", SHAPE_BOOL },
+	{ "consumeFromMinEnable", SHAPE_BOOL },
+	{ "consumeBroadcastEnable", SHAPE_BOOL },
+	{ "notifyConsumerIdsChangedEnable", SHAPE_BOOL },
+	{ "retryQueueNums", SHAPE_INT },
+	{ "retryMaxTimes", SHAPE_INT },
+	{ "brokerId", SHAPE_INT },
+	{ "whichBrokerWhenConsumeSlowly", SHAPE_INT },
+	{ NULL },
 };
-
-static const struct member group_members[] = {
-	{ "groupName", MEMBER_TEXT },
-	{ "consumeEnable", MEMBER_BOOL },
-	{ "consumeFromMinEnable", MEMBER_BOOL },
-	{ "consumeBroadcastEnable", MEMBER_BOOL },
-	{ "notifyConsumerIdsChangedEnable", MEMBER_BOOL },
-	{ "retryQueueNums", MEMBER_INT },
-	{ "retryMaxTimes", MEMBER_INT },
-	{ "brokerId", MEMBER_INT },
-	{ "whichBrokerWhenConsumeSlowly", MEMBER_INT },
-	{ NULL, 0 },
-};
-
-static const cJSON *get(const cJSON *o, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
-static const char *json_kind(const cJSON *v)
-{
-	if (cJSON_IsObject(v))
-		return "an object";
-	if (cJSON_IsArray(v))
-		return "a list";
-	if (cJSON_IsString(v))
-		return "a text";
-	if (cJSON_IsBool(v))
-		return "true or false";
-	return cJSON_IsNull(v) ? "null" : "a number";
-}
-
-static bool member_is(const cJSON *v, enum member_kind kind)
-{
-	int64_t n;
-
-	switch (kind) {
-	case MEMBER_INT:
-		return json_node_int(v, &n);
-	case MEMBER_BOOL:
-		return cJSON_IsBool(v) ||
-		       (cJSON_IsString(v) && (!strcmp(v->valuestring, "true") ||
-						     !strcmp(v->valuestring, "false")));
-	case MEMBER_TEXT:
-		return cJSON_IsString(v);
-	case MEMBER_OBJECT:
-		return cJSON_IsObject(v);
-	}
-	return false;
-}
-
-static int check_entry(const cJSON *entry, const struct member *m, struct err *e)
-{
-	if (!cJSON_IsObject(entry))
-		return err_set(e, TQ_EFORMAT, "expected an object, found %s", json_kind(entry));
-	for (; m->key; m++) {
-		const cJSON *v = get(entry, m->key);
-
-		if (v && !cJSON_IsNull(v) && !member_is(v, m->kind))
-			return err_set(e, TQ_EFORMAT, "'%s': expected %s, found %s", m->key,
-				member_kinds[m->kind], json_kind(v));
-	}
-	return 0;
-}
 
 /* The key is the name; an entry that says otherwise is nobody's. */
 static void check_name(struct found *f, cJSON *entry, const char *member)
 {
-	const cJSON *v = get(entry, member);
+	const cJSON *v = shape_get(entry, member);
 
 	if (!v)
 		cJSON_AddStringToObject(entry, member, f->name);
@@ -123,7 +62,7 @@ static void read_attributes(struct found *f, const cJSON *entry)
 {
 	const cJSON *a;
 
-	cJSON_ArrayForEach (a, get(entry, "attributes")) {
+	cJSON_ArrayForEach (a, shape_get(entry, "attributes")) {
 		const char *key = a->string[0] == '+' ? a->string + 1 : a->string;
 
 		if (!strcmp(key, "remark"))
@@ -161,7 +100,7 @@ static void scan_group(struct inventory *inv, struct found *f, cJSON *entry)
 	if (group_from_json(&f->group, entry, &e) && !f->bad)
 		f->bad = arena_str(&inv->mem, e.msg);
 	for (int i = 0; dropped[i]; i++)
-		if (cJSON_GetArraySize(get(entry, dropped[i])) > 0)
+		if (cJSON_GetArraySize(shape_get(entry, dropped[i])) > 0)
 			f->warnings |= WARN_BIT(WARN_ATTRIBUTE_NOT_CARRIED);
 	f->group.name = f->name;
 	f->group.remark = arena_str(&inv->mem, f->group.remark);
@@ -171,19 +110,19 @@ static int scan_table(
 	struct inventory *inv, enum object_kind kind, const cJSON *tables, struct err *e)
 {
 	const char *key = kind == OBJ_TOPIC ? TOPICS : GROUPS;
-	const cJSON *table = get(tables, key);
+	const cJSON *table = shape_get(tables, key);
 	cJSON *entry;
 
-	if (!table || cJSON_IsNull(table))
+	if (!table)
 		return 0;
 	if (!cJSON_IsObject(table))
 		return err_set(e, TQ_EFORMAT, "'%s': expected an object, found %s", key,
-			json_kind(table));
+			shape_kind(table));
 	if (cJSON_GetArraySize(table) > SOURCE_MAX_ITEMS)
 		return err_set(
 			e, TQ_ETOOBIG, "'%s': more than %d entries", key, SOURCE_MAX_ITEMS);
 	cJSON_ArrayForEach (entry, table) {
-		if (check_entry(entry, kind == OBJ_TOPIC ? topic_members : group_members, e))
+		if (shape_check(entry, kind == OBJ_TOPIC ? topic_members : group_members, e))
 			return err_wrap(e, "'%s.%.100s'", key, entry->string);
 		if (kind == OBJ_TOPIC)
 			scan_topic(inv, inventory_add(inv, kind, entry->string), entry);
@@ -205,10 +144,10 @@ static void add_reply(struct inventory *inv, const char *cluster)
 static void scan_configs(struct inventory *inv, const cJSON *configs)
 {
 	const cJSON *broker;
-	int64_t masters = json_int(get(configs, "clusterScale"), "masterBrokerSize", 1);
+	int64_t masters = json_int(shape_get(configs, "clusterScale"), "masterBrokerSize", 1);
 
 	inv->masters = masters > 0 && masters < 10000 ? (int)masters : 1;
-	cJSON_ArrayForEach (broker, get(configs, "brokerConfigs")) {
+	cJSON_ArrayForEach (broker, shape_get(configs, "brokerConfigs")) {
 		const char *cluster = json_text(broker, "brokerClusterName", NULL);
 		const char *trace = json_text(broker, "msgTraceTopicName", NULL);
 
@@ -235,7 +174,7 @@ static void guess_system(struct inventory *inv, const cJSON *table)
 		if (inherits && json_int(t, "writeQueueNums", 0) == 1 &&
 			json_int(t, "readQueueNums", 0) == 1)
 			inventory_add_system(inv, t->string);
-		if (inherits && !names_is_system_topic(name) && get(table, reply)) {
+		if (inherits && !names_is_system_topic(name) && shape_get(table, reply)) {
 			inventory_add_system(inv, t->string);
 			inventory_add_system(inv, reply);
 		}
@@ -245,26 +184,26 @@ static void guess_system(struct inventory *inv, const cJSON *table)
 
 static bool has_tables(const cJSON *o)
 {
-	return get(o, TOPICS) || get(o, GROUPS);
+	return shape_get(o, TOPICS) || shape_get(o, GROUPS);
 }
 
 static const char *fits(const cJSON *doc)
 {
 	if (!cJSON_IsObject(doc))
 		return NULL;
-	if (cJSON_IsObject(get(doc, "metadata")) &&
-		(has_tables(get(doc, "metadata")) || get(doc, "configs")))
+	if (cJSON_IsObject(shape_get(doc, "metadata")) &&
+		(has_tables(shape_get(doc, "metadata")) || shape_get(doc, "configs")))
 		return "file of Apache's export.sh";
 	if (!has_tables(doc))
 		return NULL;
-	if (get(doc, "exportTime"))
+	if (shape_get(doc, "exportTime"))
 		return "file of mqadmin exportMetadata";
 	return "configuration file of a broker";
 }
 
 static int scan(struct inventory *inv, cJSON *doc, struct err *e)
 {
-	const cJSON *tables = get(doc, "metadata");
+	const cJSON *tables = shape_get(doc, "metadata");
 	int rc;
 
 	if (!tables)
@@ -276,10 +215,10 @@ static int scan(struct inventory *inv, cJSON *doc, struct err *e)
 			e, "export.sh goes on when one of its parts failed: run it again");
 	}
 	inv->exported_ms = json_int(tables, "exportTime", inv->exported_ms);
-	if (cJSON_IsObject(get(doc, "configs")))
-		scan_configs(inv, get(doc, "configs"));
-	else if (!get(tables, "exportTime"))
-		guess_system(inv, get(tables, TOPICS));
+	if (cJSON_IsObject(shape_get(doc, "configs")))
+		scan_configs(inv, shape_get(doc, "configs"));
+	else if (!shape_get(tables, "exportTime"))
+		guess_system(inv, shape_get(tables, TOPICS));
 	rc = scan_table(inv, OBJ_TOPIC, tables, e);
 	return rc ? rc : scan_table(inv, OBJ_GROUP, tables, e);
 }
