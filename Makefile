@@ -118,7 +118,8 @@ fuzz: fuzz-corpus
 need = $(if $(shell command -v $(1)),,$(2))
 INTEROP_DEBS := $(call need,javac,openjdk-17-jdk-headless) $(call need,mvn,maven) \
 	$(call need,go,golang-go) $(call need,node,nodejs) $(call need,npm,npm) \
-	$(call need,ip,iproute2) $(call need,fish,fish)
+	$(call need,ip,iproute2) $(call need,fish,fish) \
+	$(if $(wildcard /usr/lib/python3*/ensurepip),,python3-venv)
 BENCH_DEBS := $(call need,java,openjdk-17-jdk-headless) $(call need,mvn,maven) $(call need,ip,iproute2) \
 	$(call need,nats-server,nats-server) $(call need,mosquitto,mosquitto) \
 	$(call need,redis-server,redis-server)

@@ -7,13 +7,8 @@
  *
  * One timer is set for the earliest head. When it fires, each level delivers what is due and
  * remembers when its new head will be; at the end of a queue it remembers nothing and its next
- * arrival starts it again.
- *
- * A delay is time that passes, not a time of the clock. When the clock is set, by more than a
- * moment, all that was accepted before is due as much later or earlier by the clock: a step
- * remembers where the log ended then, and by how much. Steps are noticed within a second; what
- * was accepted in that second belongs to the side its time fits. They are forgotten at the end:
- * what waits over a restart with the clock put back waits its whole delay again.
+ * arrival starts it again. The timer is never set further than a minute ahead, so a clock that
+ * was put forward is noticed.
  *
  * Invariant: progress on disk is never ahead of the synced log. A flush saves the position that
  * was reached when the durable watermark had passed all copies made until then.
@@ -36,8 +31,6 @@
 #define AHEAD_MAX_MS 60000 /* of the timer */
 #define AGAIN_MS 1000 /* after a store that refused */
 #define MARK_MS 10 /* a cancellation is on its way to the disk */
-#define STEP_MS 500 /* a clock that is further off was set */
-#define STEPS_MAX 32
 #define IDLE (-1)
 
 #define SECONDS(n) ((n)*1000LL)
@@ -76,20 +69,8 @@ struct queue {
 	int64_t noted, noted_end; /* in metadb for sure; the end of the log behind its copies */
 };
 
-/* The clock was set: by delta, between two looks at it. */
-struct step {
-	int64_t delta;
-	int64_t from_end, to_end; /* of the log, at the two */
-	int64_t old_ms, new_ms; /* the second, by both clocks */
-};
-
 struct schedule {
 	struct schedule_opts o;
-	struct step steps[STEPS_MAX]; /* the newest last */
-	int n_steps;
-	int64_t wall_ms, mono_ms, log_end; /* at the last look */
-	int64_t start_ms,
-		start_end; /* when we began, by the clock as it is now; the log then */
 	struct parked_out out;
 	struct event *timer;
 	struct queue q[SCHEDULE_LEVELS];
@@ -149,56 +130,6 @@ static enum parked deliver(struct schedule *s, struct queue *q, int64_t phys)
 	return what;
 }
 
-/* ---- time ---- */
-
-static void add_step(struct schedule *s, const struct step *step)
-{
-	if (s->n_steps == STEPS_MAX)
-		memmove(s->steps, s->steps + 1, (size_t)--s->n_steps * sizeof(*s->steps));
-	s->steps[s->n_steps++] = *step;
-	s->start_ms += step->delta;
-	log_warn("schedule",
-		"the clock was set by %lld ms: what is delayed goes by time that passed",
-		(long long)step->delta);
-}
-
-/* Now, by the clock; looks whether it was set. */
-static int64_t look_at_clock(struct schedule *s, bool *stepped)
-{
-	int64_t wall = clock_wall_ms(), mono = clock_mono_ms(),
-		end = store_appended(s->o.store);
-	int64_t old = s->wall_ms + mono - s->mono_ms;
-	struct step step = { wall - old, s->log_end, end, old, wall };
-
-	*stepped = step.delta > STEP_MS || step.delta < -STEP_MS;
-	if (*stepped)
-		add_step(s, &step);
-	s->wall_ms = wall;
-	s->mono_ms = mono;
-	s->log_end = end;
-	return wall;
-}
-
-static int64_t apart(int64_t a, int64_t b)
-{
-	return a < b ? b - a : a - b;
-}
-
-/* When a record is due by the clock as it is now. */
-static int64_t due_now(const struct schedule *s, int64_t phys, int64_t due_ms, int64_t delay_ms)
-{
-	for (int i = 0; i < s->n_steps; i++) {
-		const struct step *st = &s->steps[i];
-		int64_t accepted = due_ms - delay_ms;
-
-		if (phys < st->from_end ||
-			(phys < st->to_end &&
-				apart(accepted, st->old_ms) < apart(accepted, st->new_ms)))
-			due_ms += st->delta;
-	}
-	return phys < s->start_end ? MIN(due_ms, s->start_ms + delay_ms) : due_ms;
-}
-
 /* The unit at q->next; false at the end of the queue. Steps over what retention took. */
 static bool head(struct schedule *s, struct queue *q, int64_t *phys, int64_t *due_ms)
 {
@@ -220,13 +151,14 @@ static bool head(struct schedule *s, struct queue *q, int64_t *phys, int64_t *du
 /* Delivers what is due, at most *budget, and sets head_ms. */
 static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *budget)
 {
-	int64_t phys, due;
+	int64_t most = now_ms + levels[q - s->q].delay_ms, phys, due;
 	int level = (int)(q - s->q) + 1;
 	enum mark cancelled;
 
 	q->head_ms = IDLE;
 	while (head(s, q, &phys, &due)) {
-		due = due_now(s, phys, due, levels[level - 1].delay_ms);
+		if (due > most) /* the clock was put back */
+			due = now_ms;
 		if (due > now_ms || !*budget) {
 			q->head_ms = due;
 			return;
@@ -272,8 +204,7 @@ static void fire(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 
 void schedule_run(struct schedule *s)
 {
-	bool stepped;
-	int64_t now_ms = look_at_clock(s, &stepped);
+	int64_t now_ms = clock_wall_ms();
 	int budget = TURN_MAX;
 
 	for (int i = 0; i < SCHEDULE_LEVELS; i++)
@@ -362,23 +293,12 @@ static int64_t needed(struct schedule *s)
 	return first;
 }
 
-/* A clock that was set: all heads are due at another time now. */
-static void notice_step(struct schedule *s)
-{
-	bool stepped;
-
-	look_at_clock(s, &stepped);
-	if (stepped)
-		schedule_run(s);
-}
-
 void schedule_flush(struct schedule *s)
 {
 	int64_t durable = store_durable(s->o.store);
 	struct save *save = mem_alloc(sizeof(*save));
 	bool any = false;
 
-	notice_step(s);
 	store_keep(s->o.store, STORE_KEEP_DELAYED, needed(s));
 	save->s = s;
 	for (int i = 0; i < SCHEDULE_LEVELS; i++) {
@@ -444,9 +364,6 @@ int schedule_open(const struct schedule_opts *o, struct schedule **out, struct e
 	}
 	for (int i = 0; o->already && i < SCHEDULE_LEVELS; i++)
 		s->q[i].next = s->q[i].mark = MAX(s->q[i].next, o->already[i]);
-	s->wall_ms = s->start_ms = clock_wall_ms();
-	s->mono_ms = clock_mono_ms();
-	s->log_end = s->start_end = store_appended(o->store);
 	s->timer = evtimer_new(o->base, fire, s);
 	BUG_ON(!s->timer);
 	*out = s;

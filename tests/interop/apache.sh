@@ -52,7 +52,7 @@ java_missing() {
 # Jars, and the test programs compiled against them. A folder is complete when its stamp is there.
 apache_fetch() {
 	local part
-	for part in server client old new; do
+	for part in server client old middle new spring; do
 		[ -e "$JAVA_LIB/$part/.done" ] && [ ! "$INTEROP/java/pom.xml" -nt "$JAVA_LIB/$part/.done" ] &&
 			continue
 		rm -rf "${JAVA_LIB:?}/$part"
@@ -71,6 +71,8 @@ java_compile() {
 	mkdir -p "$JAVA_LIB/classes"
 	javac -nowarn -Xlint:-options -encoding UTF-8 -d "$JAVA_LIB/classes" \
 		-cp "$JAVA_LIB/client/*" "$INTEROP"/java/*.java || return 1
+	javac -nowarn -Xlint:-options -encoding UTF-8 -d "$JAVA_LIB/classes" -cp "$JAVA_LIB/spring/*" \
+		"$INTEROP"/java/spring/*.java || return 1
 	touch "$JAVA_LIB/classes/.done"
 }
 
@@ -193,7 +195,7 @@ pid_gone() {
 }
 
 # One JVM of the test programs; user.home is where the client library puts its own log.
-# JAVA_RELEASE chooses the jars: client, old or new.
+# JAVA_RELEASE chooses the jars: client, old, middle, new or spring.
 java_run() {
 	local home=${INTEROP_HOME:-$INTEROP_BUILD/home}
 	apache_home "$home"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: Apache-2.0
 #
-# The same flows of real clients against whoever serves at $NAMESRV_ADDR: Java, Go, Node, mqadmin, tdmqctl.
+# The same flows of real clients against whoever serves at $NAMESRV_ADDR: Java, Spring, Go, Node, C++ by way of
+# Python, mqadmin, tdmqctl.
 
 # The topics and groups that the programs expect, in the default namespace and in shop.
 make_resources() {
@@ -16,7 +17,20 @@ make_resources() {
 				echo "updateSubGroup -c $cluster -g $space$lang-$name -d true -s true -r 16"
 			done
 		done
-		for lang in java-4-3 java-5-3 steady; do
+		for name in pull lite assign traced; do
+			echo "updateSubGroup -c $cluster -g ${space}java-$name -s true -r 16"
+		done
+		echo "updateTopic -c $cluster -t ${space}java-pull -r 4 -w 4"
+		for lang in spring python; do
+			[ -z "$space" ] || continue
+			for name in work order fail; do
+				echo "updateTopic -c $cluster -t $lang-$name -r 4 -w 4"
+			done
+			for name in all tag order fail pull; do
+				echo "updateSubGroup -c $cluster -g $lang-$name -s true -r 16"
+			done
+		done
+		for lang in java-4-3 java-4-6 java-5-3 steady; do
 			[ -z "$space" ] || continue
 			for name in work fail; do
 				echo "updateTopic -c $cluster -t $lang-$name -r 4 -w 4"
@@ -52,7 +66,20 @@ clients() { # AGAINST
 		client "$WORK/java" java_run Flow "$NAMESRV_ADDR" ''
 		client "$WORK/java-shop" java_run -Drocketmq.serialize.type=ROCKETMQ Flow "$NAMESRV_ADDR" shop
 		JAVA_RELEASE=old client "$WORK/java-4-3" java_run Plain "$NAMESRV_ADDR" java-4-3
+		JAVA_RELEASE=middle client "$WORK/java-4-6" java_run Plain "$NAMESRV_ADDR" java-4-6
 		JAVA_RELEASE=new client "$WORK/java-5-3" java_run Plain "$NAMESRV_ADDR" java-5-3
+	fi
+	[ -n "$JAVA_WHY" ] || {
+		client "$WORK/pull" java_run Pull "$NAMESRV_ADDR" ''
+		client "$WORK/pull-shop" java_run Pull "$NAMESRV_ADDR" shop
+		JAVA_RELEASE=spring client "$WORK/spring" java_run shop.Shop --rocketmq.name-server="$NAMESRV_ADDR" \
+			--rocketmq.producer.group=spring-producer --spring.main.banner-mode=off --logging.level.root=WARN
+	}
+	if [ -n "$PYTHON_WHY" ]; then
+		skip "$1: python" "$PYTHON_WHY"
+	else
+		HOME=$INTEROP_HOME client "$WORK/python" timeout 150 "$INTEROP_BUILD/python/bin/python" \
+			"$INTEROP/python/flow.py" "$NAMESRV_ADDR"
 	fi
 	if [ -n "$GO_WHY" ]; then
 		skip "$1: go" "$GO_WHY"
@@ -85,12 +112,22 @@ dead_letter() { # OUTPUT
 # These programs cannot look into a dead letter topic themselves.
 dead_letters() { # AGAINST
 	local lang space key
-	for lang in go node java-4-3 java-5-3; do
+	for lang in go node java-4-3 java-4-6 java-5-3 spring; do
 		for space in '' shop; do
 			key=$(dead_letter "$WORK/$lang${space:+-$space}")
 			[ -z "$key" ] || printf '%s\n' '~ 15' "# $lang${space:+, namespace $space}: the refused message is a dead letter" \
 				"queryMsgByKey -t %DLQ%${space:+$space%}$lang-fail -k $key" "+ ^[0-9A-Fa-f]{32,56} +\d"
 		done
+	done | mqadmin | against "$1"
+}
+
+# What the traced clients have written, as mqadmin reads it.
+traces() { # AGAINST
+	local space id
+	for space in '' shop; do
+		id=$(sed -n 's/^# traced //p' "$WORK/pull${space:+-$space}" 2>/dev/null)
+		[ -z "$id" ] || printf '%s\n' '~ 15' "# a message's way is found by its traces${space:+, namespace $space}" \
+			"queryMsgTraceById -i $id" '+ ^Pub +java-pull-producer +.*success' '+ ^Sub +java-traced +.*success'
 	done | mqadmin | against "$1"
 }
 
@@ -142,6 +179,7 @@ against_clients() { # AGAINST
 		skip "$1: mqadmin" "$JAVA_WHY"
 	else
 		dead_letters "$1"
+		traces "$1"
 		mqadmin_commands "$1"
 		[ "$1" != brokerd ] || {
 			resend "$1"

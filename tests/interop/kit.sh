@@ -50,6 +50,19 @@ fetch() {
 		(cd "$INTEROP/go" && go build -o "$INTEROP_BUILD/goflow" .) >&2 ||
 			GO_WHY="the modules cannot be fetched"
 	fi
+	PYTHON_WHY=
+	if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+		PYTHON_WHY="no python3 with venv (Debian: python3-venv)"
+	elif [ "$(uname -m)" != x86_64 ]; then
+		PYTHON_WHY="the client is published for x86_64 alone"
+	elif [ ! -e "$INTEROP_BUILD/python/.done" ] || [ "$INTEROP/python/requirements.txt" -nt "$INTEROP_BUILD/python/.done" ]; then
+		if python3 -m venv --clear "$INTEROP_BUILD/python" >&2 &&
+			"$INTEROP_BUILD/python/bin/pip" -q install -r "$INTEROP/python/requirements.txt" >&2; then
+			touch "$INTEROP_BUILD/python/.done"
+		else
+			PYTHON_WHY="the packages cannot be fetched"
+		fi
+	fi
 	NODE_WHY=
 	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
 		NODE_WHY="no node and npm (Debian: nodejs npm)"

@@ -19,7 +19,6 @@ struct box {
 	struct catalog *c;
 	bool unwanted;
 	int delivered;
-	const int64_t *already;
 };
 
 static bool wanted(void *arg, struct str topic UNUSED)
@@ -60,7 +59,6 @@ static void open_parts(struct box *b)
 	o.base = b->base;
 	o.store = b->store;
 	o.db = b->meta.db;
-	o.already = b->already;
 	cr_assert_eq(schedule_open(&o, &b->s, &e), 0, "%s", e.msg);
 	cr_assert_eq(catalog_open(b->meta.db, &co, &b->c, &e), 0, "%s", e.msg);
 	store_on_arrival(b->store, arrival, b);
@@ -298,119 +296,17 @@ Test(schedule, without_saved_progress_it_repeats_and_loses_nothing)
 	close_box(&b);
 }
 
-/* Both clocks go on, then the wall clock is set; that is noticed at the next look. */
-static void set_clock(struct box *b, int64_t ms, int64_t by)
-{
-	struct err e = ERR_INIT;
-
-	clock_test_advance(ms);
-	clock_test_set(clock_wall_ms() + by);
-	schedule_flush(b->s);
-	cr_assert_eq(store_commit(b->store, &e), 0, "%s", e.msg);
-}
-
-static const int64_t sets[] = { -3600000, 3600000, -86400000, -START_MS,
-	4102444800000 - START_MS, 2147483647000 - START_MS };
-
-Test(schedule, a_delay_is_time_that_passes_however_the_clock_is_set)
-{
-	struct box b;
-
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-		open_box(&b);
-		send_delayed(&b, "t", 0, "before",
-			"DELAY\x01"
-			"3");
-		set_clock(&b, 4000, sets[i]);
-		send_delayed(&b, "t", 0, "after",
-			"DELAY\x01"
-			"3");
-		pass(&b, 5999);
-		cr_assert_eq(count(&b, "t", 0), 0, "set by %lld: early", (long long)sets[i]);
-		pass(&b, 1);
-		cr_assert_eq(count(&b, "t", 0), 1, "set by %lld: late", (long long)sets[i]);
-		pass(&b, 3999);
-		cr_assert_eq(
-			count(&b, "t", 0), 1, "set by %lld: next early", (long long)sets[i]);
-		pass(&b, 1);
-		cr_assert_eq(
-			count(&b, "t", 0), 2, "set by %lld: next late", (long long)sets[i]);
-		close_box(&b);
-	}
-}
-
-Test(schedule, the_clock_may_be_set_and_set_back)
+Test(schedule, a_clock_put_back_does_not_stop_it)
 {
 	struct box b;
 
 	open_box(&b);
 	send_delayed(&b, "t", 0, "x",
 		"DELAY\x01"
-		"3");
-	set_clock(&b, 2000, -7200000);
-	set_clock(&b, 2000, 7200000);
-	pass(&b, 5999);
-	cr_assert_eq(count(&b, "t", 0), 0);
-	pass(&b, 1);
-	cr_assert_eq(count(&b, "t", 0), 1);
-	close_box(&b);
-}
-
-/* Sent after the clock was set and before that was noticed. */
-Test(schedule, knows_the_side_of_what_came_in_between)
-{
-	struct box b;
-
-	open_box(&b);
-	send_delayed(&b, "t", 0, "before",
-		"DELAY\x01"
-		"2");
-	clock_test_set(START_MS + 3600000);
-	send_delayed(&b, "t", 0, "after",
-		"DELAY\x01"
-		"2");
-	schedule_flush(b.s);
-	pass(&b, 4999);
-	cr_assert_eq(count(&b, "t", 0), 0);
-	pass(&b, 1);
-	cr_assert_eq(count(&b, "t", 0), 2);
-	close_box(&b);
-}
-
-Test(schedule, a_clock_put_back_over_a_restart_costs_one_delay_at_most)
-{
-	struct box b;
-
-	open_box(&b);
-	send_delayed(&b, "t", 0, "x",
-		"DELAY\x01"
-		"2");
+		"1");
 	clock_test_set(START_MS - 86400000);
-	reopen(&b);
-	pass(&b, 4999);
-	cr_assert_eq(count(&b, "t", 0), 0);
-	pass(&b, 1);
+	pass(&b, 0);
 	cr_assert_eq(count(&b, "t", 0), 1);
-	close_box(&b);
-}
-
-Test(schedule, what_was_found_delivered_is_not_delivered_again)
-{
-	static const int64_t already[SCHEDULE_LEVELS] = { 1 };
-	struct box b;
-
-	open_box(&b);
-	send_delayed(&b, "t", 0, "seen",
-		"DELAY\x01"
-		"1");
-	send_delayed(&b, "t", 0, "not yet",
-		"DELAY\x01"
-		"1");
-	b.already = already;
-	reopen(&b);
-	pass(&b, 1000);
-	cr_assert_eq(count(&b, "t", 0), 1);
-	cr_assert_eq(schedule_progress(b.s, 1), 2);
 	close_box(&b);
 }
 

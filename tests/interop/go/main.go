@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The Go client's day: sends in every way, consumes, filters by tag, is delayed, keeps order, refuses until the
-// dead letter topic. Each claim is a line "ok NAME" or "not ok NAME".
+// The Go client's day: sends in every way, consumes, filters by tag, is delayed, keeps order, sends in transactions,
+// refuses until the dead letter topic. Each claim is a line "ok NAME" or "not ok NAME".
 //
 //	go run . NAMESRV NAMESPACE		NAMESPACE may be ''
 //
-// Topics go-work, go-order and go-fail and groups go-all, go-tag, go-order and go-fail are there already. That
+// Topics go-work, go-order and go-fail and groups go-all, go-tag, go-order, go-tx and go-fail are there already. That
 // the refused message is a dead letter is for the caller to look up, by the key on the last line.
 package main
 
@@ -215,6 +215,7 @@ func main() {
 	})
 	step("orderly consumption keeps the order of each key", func() error { return inOrder(p, order) })
 	step("delay level 1 holds a message back for 1 s", func() error { return delayed(p, all) })
+	step("transactions are committed, rolled back, and asked for", transactions)
 	step("a refused message is retried with its key", func() error { return retried(fails) })
 
 	fmt.Printf("# %s: %d passed, %d failed\n# dead letter %sdies\n", label, passed, failed, run)

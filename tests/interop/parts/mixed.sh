@@ -33,10 +33,10 @@ behind_brokerd() {
 	APACHE_DIR=$WORK/apache
 	apache_home "$APACHE_DIR"
 	NAMESRV_PORT='' BROKER_PORT=''
-	brokerd_start && apache_broker broker-a || {
+	if ! brokerd_start || ! apache_broker broker-a; then
 		not_ok "$AGAINST: the servers start" "see $APACHE_DIR"
 		return
-	}
+	fi
 	both_serve mixed-b
 	one_hangs
 	kill -9 "${APACHE_PIDS[-1]}"
