@@ -40,6 +40,7 @@
 
 #define LOG_BROKER "broker"
 #define SECOND 1000
+#define WRITE_AGAIN_MS 50
 #define DEAD_LETTER_MS (72 * 3600000LL)
 #define VIP_BELOW 2 /* old clients add the VIP port up themselves */
 #define QUEUE_FILE_UNITS 300000
@@ -179,6 +180,14 @@ static void flush_redo(struct broker *b)
 	redo_flush(b->redo, MIN(safe, store_durable(b->store)));
 }
 
+static void write_queues(void *arg)
+{
+	struct broker *b = arg;
+
+	if (store_write_queues(b->store))
+		timer_set(b->write_queues, WRITE_AGAIN_MS);
+}
+
 static void each_second(void *arg)
 {
 	struct broker *b = arg;
@@ -189,6 +198,7 @@ static void each_second(void *arg)
 	schedule_flush(b->schedule);
 	tx_flush(b->tx);
 	store_tick(b->store, b->cfg->retention);
+	write_queues(b);
 	offsets_flush(b->offsets);
 	flush_redo(b);
 }
@@ -397,6 +407,7 @@ static int start_services(struct broker *b, struct err *e)
 		return rc;
 	schedule_start(b->schedule);
 	timed_start(b->timed);
+	b->write_queues = timer_new(b->server, write_queues, b);
 	server_every(b->server, SECOND, each_second, b);
 	server_every(b->server, 10 * SECOND, each_10_seconds, b);
 	return 0;

@@ -68,6 +68,7 @@ struct broker {
 	struct host host; /* advertised: store host of records, address of routes */
 	char address[HOST_TEXT]; /* the same as text */
 	int broker_port, vip_port, nameserver_port; /* as bound */
+	struct timer *write_queues; /* set while the store has more of them to write */
 	int64_t start_ms; /* wall clock */
 	unsigned tx_turn; /* which producer is asked next */
 	bool stopping;

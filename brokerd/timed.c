@@ -20,6 +20,9 @@
  *	   between the two costs nothing but the copy.
  *	4. store_keep() gets the lowest record of any row, or that is not followed yet.
  *
+ * Many that are due at once: what was delivered leaves `done` only when it is durable, so a batch
+ * that waits for that asks the store not to wait for its interval.
+ *
  * Memory: the heap, done and one round have fixed limits, whatever waits. The event is added only
  * while something waits, and never further than a minute ahead, so that a clock that was put
  * forward is noticed.
@@ -43,10 +46,10 @@
 #define NEAR_MS 120000 /* what is due within this time goes to the heap */
 #define AHEAD_MAX_MS 60000 /* of the event */
 #define AGAIN_MS 1000 /* after a store or metadb that refused */
-#define BATCH 4096 /* rows that one round inserts, deletes, reads */
+#define BATCH 8192 /* rows that one round inserts, deletes, reads */
 #define TURN_MAX 512 /* deliveries or copies of a turn, so that clients get their turn */
 #define TURN_BYTES (4 << 20)
-#define DONE_MAX (2 * BATCH)
+#define DONE_MAX (4 * BATCH)
 #define PROGRESS_KEY 0 /* in `delays`: the levels are 1 to 18 */
 
 #define NEVER INT64_MAX
@@ -499,6 +502,8 @@ static void take_deletes(struct timed *t, struct round *r)
 
 	while (n < MIN(t->n_done, BATCH) && t->done[n].end_off <= durable)
 		n++;
+	if (n < BATCH && t->n_done >= BATCH)
+		store_sync_soon(t->o.store);
 	if (!n || (!t->flush && !t->stopping && n < BATCH))
 		return;
 	r->del = mem_array(n, sizeof(*r->del));

@@ -65,6 +65,18 @@ void flush_want(struct flush *f, int64_t off)
 		pthread_cond_signal(&f->wake);
 }
 
+void flush_hurry(struct flush *f)
+{
+	bool tell;
+
+	pthread_mutex_lock(&f->lock);
+	tell = !f->hurry && f->want != f->durable;
+	f->hurry |= tell;
+	pthread_mutex_unlock(&f->lock);
+	if (tell)
+		pthread_cond_signal(&f->wake);
+}
+
 static int sync_segment(struct flush *f, struct segment *g)
 {
 	bool sealed = g->sealed;
@@ -126,7 +138,7 @@ static void wait_until(struct flush *f, int64_t at_us)
 {
 	struct timespec ts = { at_us / 1000000, at_us % 1000000 * 1000 };
 
-	while (!f->stop && clock_mono_us() < at_us)
+	while (!f->stop && !f->hurry && clock_mono_us() < at_us)
 		if (pthread_cond_timedwait(&f->wake, &f->lock, &ts) == ETIMEDOUT)
 			break;
 }
@@ -150,6 +162,7 @@ static void *run(void *arg)
 			wait_until(f, last_us + f->interval_ms * INT64_C(1000));
 		if (f->stop)
 			break;
+		f->hurry = false;
 		segs = take(f, &n, &want);
 		pthread_mutex_unlock(&f->lock);
 		sync_all(f, segs, n, want);

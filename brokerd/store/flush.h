@@ -3,7 +3,7 @@
  * flush: the thread that syncs the commit log. It is told which files got bytes and up to where
  * they count; when a sync is done the durable watermark is where the log ended as the sync began.
  * What comes in meanwhile waits for the next one: that is the whole of group commit. With an
- * interval, it waits that long between two syncs.
+ * interval, it waits that long between two syncs, unless somebody is in a hurry.
  *
  * A failed sync is final: the watermark never moves again (the kernel may have dropped the pages,
  * a second fdatasync would lie).
@@ -28,7 +28,7 @@ struct flush {
 	struct segment **dirty; /* owned, referenced */
 	int n, cap;
 	int64_t want;
-	bool waiting, stop;
+	bool waiting, hurry, stop;
 	char reason[200]; /* of failed; written before it */
 	_Atomic int64_t durable;
 	_Atomic int failed;
@@ -43,6 +43,7 @@ void flush_release(struct flush *f);
 
 void flush_note(struct flush *f, struct segment *g); /* got bytes */
 void flush_want(struct flush *f, int64_t off); /* all of them count up to off */
+void flush_hurry(struct flush *f); /* this once without waiting for the interval */
 /* Syncs here and now what is dirty; not while the thread runs. */
 int flush_now(struct flush *f, struct err *e);
 

@@ -35,7 +35,7 @@
 #define INDEX_EVERY 6 /* checkpoints */
 #define FILES_A_ROUND 10
 #define MANY_FILES 64
-#define QUEUES_A_ROUND 2000
+#define QUEUES_A_ROUND 64
 
 struct checkpoint_job {
 	struct store *s; /* borrowed: the helper may read index through it */

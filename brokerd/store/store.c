@@ -26,6 +26,8 @@
 #include "brokerd/store/roster.h"
 
 #define DISK_RETRY_MS 200
+#define QUEUES_US 4000 /* at a time for writing queues */
+#define QUEUES_STEP 16
 #define INDEX_LAG (1 << 20) /* bytes: a job for the index at the latest then */
 #define INDEX_STEP 512 /* records under one hold of its lock */
 #define QUERY_CATCH_UP_MS 20
@@ -544,6 +546,11 @@ int64_t store_durable(const struct store *s)
 	return s->flush.durable;
 }
 
+void store_sync_soon(struct store *s)
+{
+	flush_hurry(&s->flush);
+}
+
 int64_t store_min_phys(const struct store *s)
 {
 	return commitlog_min(&s->log);
@@ -652,6 +659,23 @@ int64_t store_held_back(const struct store *s)
 	return s->held_back;
 }
 
+/* Thousands of queues may wait, each with a file to be opened or even made: nobody else does. */
+bool store_write_queues(struct store *s)
+{
+	int64_t end_us = clock_mono_us() + QUEUES_US;
+	struct err e = ERR_INIT;
+	int rc = 0;
+
+	if (s->read_only)
+		return false;
+	while (!rc && s->cq.dirty && (s->o.inline_io || clock_mono_us() < end_us))
+		rc = cq_write_out(&s->cq, QUEUES_STEP, &e);
+	if (rc)
+		log_every(5, LOG_ERROR_, "store", "%s", e.msg);
+	note_queues(s);
+	return !rc && s->cq.dirty;
+}
+
 void store_tick(struct store *s, int64_t retention_ms)
 {
 	struct err e = ERR_INIT;
@@ -659,10 +683,8 @@ void store_tick(struct store *s, int64_t retention_ms)
 
 	take_flush_result(s);
 	retention_look_at_disk(s);
+	store_write_queues(s);
 	if (!s->read_only) {
-		if (cq_write_out(&s->cq, 2000, &e))
-			log_every(5, LOG_ERROR_, "store", "%s", e.msg);
-		note_queues(s);
 		if (s->disk_full && !s->cq.full && s->log.n &&
 			!commitlog_room(&s->log, RECORD_MIN, &p, &e))
 			s->disk_full = false;

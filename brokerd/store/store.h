@@ -109,6 +109,8 @@ bool store_dirty(const struct store *s); /* something waits for store_commit */
 
 int64_t store_appended(const struct store *s); /* commit log end after the last store_commit */
 int64_t store_durable(const struct store *s); /* synced up to here */
+/* With flush async: what is written by now is synced at once instead of after flush-interval. */
+void store_sync_soon(struct store *s);
 int64_t store_min_phys(const struct store *s);
 
 /* Called from store_commit() for each new unit, in order: wakes parked pulls. */
@@ -226,6 +228,11 @@ struct store_disk_marks {
 	int64_t clean_below, refuse_below;
 };
 void store_set_disk_marks(struct store *s, const struct store_disk_marks *m);
+/*
+ * Writes entries of queues that are in memory only to their files, for a few milliseconds. True:
+ * there are more, so call again soon. store_tick() does it too.
+ */
+bool store_write_queues(struct store *s);
 /* Housekeeping on a timer (each second): retention, checkpoint, disk state. retention_ms < 0: for ever. */
 void store_tick(struct store *s, int64_t retention_ms);
 
