@@ -345,6 +345,15 @@ int acl_identify(struct acl *a, const struct command *c, const struct host *from
 	return refuse(a, from, too_many, e);
 }
 
+void acl_sign(const struct acl *a, struct command *rq, char signature[SIGN_TEXT])
+{
+	if (!a->o.required || !a->admin_secret)
+		return;
+	command_add(rq, "AccessKey", STR(ACL_ADMIN_KEY));
+	sign_request(rq, str_of(a->admin_secret), signature);
+	command_add(rq, "Signature", str_of(signature));
+}
+
 /* --- may he --- */
 
 const char *acl_bits_text(int bits)

@@ -26,6 +26,7 @@
 #include "err.h"
 #include "message.h"
 #include "remoting.h"
+#include "sign.h"
 #include "str.h"
 
 struct acl;
@@ -89,6 +90,12 @@ struct acl_who {
  */
 int acl_identify(struct acl *a, const struct command *c, const struct host *from,
 	struct acl_who *who, bool *too_many, struct err *e);
+
+/*
+ * Signs a request of our own to another server of the cluster as the administrator; nothing while
+ * authentication is off. The fields are borrowed: `signature` until the request is encoded.
+ */
+void acl_sign(const struct acl *a, struct command *rq, char signature[SIGN_TEXT]);
 
 #define ACL_RULE_TEXT 256
 

@@ -30,6 +30,7 @@
 #include <event2/util.h>
 #include <utlist.h>
 
+#include "brokerd/acl.h"
 #include "brokerd/broker.h"
 #include "brokerd/catalog.h"
 #include "brokerd/server.h"
@@ -250,8 +251,8 @@ static void registered(void *arg, int rc, const struct command *answer)
 static void register_with(struct upstream *u)
 {
 	struct membership *m = u->m;
+	char crc[16], signature[SIGN_TEXT];
 	struct command rq;
-	char crc[16];
 
 	if (m->body_version != m->version)
 		build(m);
@@ -262,6 +263,7 @@ static void register_with(struct upstream *u)
 	command_add(&rq, "compressed", m->compressed ? STR("true") : STR("false"));
 	command_add(&rq, "bodyCrc32", str_of(crc));
 	rq.body = buf_str(&m->body);
+	acl_sign(m->b->acl, &rq, signature);
 	u->asking = m->version;
 	conn_call(u->conn, &rq, TIMEOUT_MS, registered, u);
 }
@@ -287,6 +289,7 @@ static void compared(void *arg, int rc, const struct command *answer)
 /* Also what tells it that we are alive. */
 static void compare_with(struct upstream *u)
 {
+	char signature[SIGN_TEXT];
 	struct command rq;
 	struct buf body;
 	struct jw w;
@@ -297,6 +300,7 @@ static void compare_with(struct upstream *u)
 	command_init(&rq, REQ_QUERY_DATA_VERSION);
 	add_self(u->m, &rq);
 	rq.body = buf_str(&body);
+	acl_sign(u->m->b->acl, &rq, signature);
 	u->asking = u->known;
 	conn_call(u->conn, &rq, TIMEOUT_MS, compared, u);
 	buf_release(&body);
@@ -497,6 +501,7 @@ struct membership *membership_new(struct broker *b)
 
 static void leave(struct upstream *u)
 {
+	char signature[SIGN_TEXT];
 	struct command rq;
 
 	timer_set(u->timer, -1);
@@ -509,6 +514,7 @@ static void leave(struct upstream *u)
 		return;
 	command_init(&rq, REQ_UNREGISTER_BROKER);
 	add_self(u->m, &rq);
+	acl_sign(u->m->b->acl, &rq, signature);
 	conn_notify(u->conn, &rq);
 	conn_close(u->conn);
 }

@@ -305,6 +305,7 @@ int admin_cluster(struct admin *a, const struct cluster **out, struct err *e)
 	cl = arena_alloc(&a->mem, sizeof(*cl));
 	cl->brokerd = ext_text(&a->mem, &r->cmd, "brokerd");
 	cl->id = ext_text(&a->mem, &r->cmd, "clusterId");
+	cl->home = a->nameservers.v[a->ns_at];
 	read_cluster(a, doc, cl);
 	rc = a->only.n ? restrict_to(cl, &a->only, e) : 0;
 	if (!rc)
@@ -331,6 +332,8 @@ int admin_call_master(struct admin *a, struct command *rq, struct reply **out, s
 		*out = NULL;
 	if (rc)
 		return rc;
+	if (cl->brokerd && !a->only.n)
+		return admin_call(a, cl->home, rq, out, e);
 	for (size_t i = 0; i < cl->n; i++)
 		if (cl->v[i].addr)
 			return admin_call(a, cl->v[i].addr, rq, out, e);

@@ -53,7 +53,11 @@ int admin_call(struct admin *a, const char *addr, struct command *rq, struct rep
 /* As admin_call, at the name servers in turn until one answers. */
 int admin_call_ns(
 	struct admin *a, struct command *rq, struct reply **out, struct err *e) MUST_USE;
-/* As admin_call, at the first master of the cluster: what brokerd keeps in one place. */
+/*
+ * As admin_call, for what brokerd keeps in one place: at the name server, where it is a brokerd (all
+ * its ports answer everything, and other brokers of its cluster may be Apache's), else at the first
+ * master.
+ */
 int admin_call_master(
 	struct admin *a, struct command *rq, struct reply **out, struct err *e) MUST_USE;
 /* The error an answer stands for; 0 for code 0. addr goes into the message, may be NULL. */
@@ -73,6 +77,7 @@ struct cluster {
 	size_t n;
 	const char *id; /* brokerd's cluster id; NULL for Apache */
 	const char *brokerd; /* brokerd's version; NULL for Apache */
+	const char *home; /* the name server that told */
 };
 
 /* Asked once and kept. The restriction of admin_opts.brokers is applied; a name that is not

@@ -16,13 +16,15 @@ member_start() {
 	brokerd --dev --data "$dir/data" --broker member --nameserver "$1" --nameserver-port=0 --broker-port=0 \
 		--vip-port=0 >"$dir/ready" 2>"$LOG" 3>&- 4>&- &
 	PID=$!
+	PIDS+=($!)
 	await grep -q '^brokerd ready' "$dir/ready"
 	MEMBER=$(sed -n 's/.* nameserver \([^ ]*\).*/\1/p' "$dir/ready")
 }
 
 member_gone() { ! kill -0 "$PID" 2>/dev/null; }
 member_stop() { kill "$@" "$PID" && await member_gone; }
-teardown() { [ -z "${PID:-}" ] || kill "$PID" 2>/dev/null || :; }
+setup() { PIDS=(); }
+teardown() { [ ${#PIDS[@]} = 0 ] || kill "${PIDS[@]}" 2>/dev/null || :; }
 
 sees_member() { tdmqctl ${1:+-s "$1"} broker list -o name | grep -qx member; }
 misses_member() { tdmqctl broker list -o name >"$BATS_TEST_TMPDIR/list" && ! grep -qx member "$BATS_TEST_TMPDIR/list"; }
@@ -68,9 +70,8 @@ misses_member() { tdmqctl broker list -o name >"$BATS_TEST_TMPDIR/list" && ! gre
 	await sees_member
 	brokerd --dev --data "$BATS_TEST_TMPDIR/late" --nameserver-port="$port" --broker-port=0 --vip-port=0 \
 		--broker late >"$BATS_TEST_TMPDIR/late.ready" 2>/dev/null 3>&- 4>&- &
-	LATE=$!
+	PIDS+=($!)
 	await sees_member "127.0.0.1:$port"
-	kill "$LATE"
 }
 
 @test "a name that cannot be found is no obstacle, nor is stopping while it is looked for" {
@@ -90,8 +91,29 @@ misses_member() { tdmqctl broker list -o name >"$BATS_TEST_TMPDIR/list" && ! gre
 	brokerd --dev --data "$BATS_TEST_TMPDIR/data" --broker member --nameserver-port="$port" --broker-port=0 --vip-port=0 \
 		--nameserver "127.0.0.1:$port,$TDMQCTL_NAMESERVER" 2>"$BATS_TEST_TMPDIR/log" >/dev/null 3>&- 4>&- &
 	PID=$!
+	PIDS+=($!)
 	await sees_member
 	await grep -q "registered with name server 127.0.0.1:$port" "$BATS_TEST_TMPDIR/log"
 	run -0 tdmqctl -s "127.0.0.1:$port" broker list -o name
 	[ "$output" = member ]
+}
+
+@test "with authentication a member needs the administrator's secret" {
+	local dir=$BATS_TEST_TMPDIR port
+	for name in one two three; do
+		echo "a-secret-of-the-cluster" >"$dir/secret"
+		[ $name != three ] || echo "another-secret-altogether" >"$dir/secret"
+		cp "$dir/secret" "$dir/$name.secret" && chmod 600 "$dir/$name.secret"
+		brokerd --dev --authentication --admin-secret-file "$dir/$name.secret" --data "$dir/$name" --broker "$name" \
+			--nameserver-port=0 --broker-port=0 --vip-port=0 ${port:+--nameserver "$port"} >"$dir/$name.ready" \
+			2>"$dir/$name.log" 3>&- 4>&- &
+		PIDS+=($!)
+		await grep -q '^brokerd ready' "$dir/$name.ready"
+		: "${port:=$(sed -n 's/.* nameserver \([^ ]*\).*/\1/p' "$dir/$name.ready")}"
+	done
+	export TDMQCTL_ACCESS_KEY=admin TDMQCTL_SECRET_FILE=$dir/one.secret
+	await grep -q 'refused with code' "$dir/three.log"
+	await grep -q registered "$dir/two.log"
+	run -0 tdmqctl -s "$port" broker list -o name
+	[ "$output" = $'one\ntwo' ]
 }

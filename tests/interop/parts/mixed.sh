@@ -38,6 +38,7 @@ behind_brokerd() {
 		return
 	fi
 	both_serve mixed-b
+	ctl 'makes a namespace where there are any' created namespace create mixed
 	one_hangs
 	kill -9 "${APACHE_PIDS[-1]}"
 	wait "${APACHE_PIDS[-1]}" 2>/dev/null
