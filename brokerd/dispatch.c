@@ -513,6 +513,7 @@ static void request_init(
 	rq->after = 0;
 	rq->late_ms = 0;
 	rq->parked = NULL;
+	rq->left = false;
 	rq->who = (struct acl_who){ 0 };
 }
 
@@ -537,6 +538,37 @@ struct request *request_park(struct request *rq)
 	conn_ref(p->conn);
 	rq->parked = p;
 	return p;
+}
+
+struct request_left request_leave(struct request *rq)
+{
+	BUG_ON(rq->parked || rq->left || !rq->cmd || rq->oneway);
+	rq->left = true;
+	return (struct request_left){ conn_ref(rq->conn), rq->opaque, (uint16_t)rq->code,
+		(uint16_t)rq->version, (uint8_t)rq->language, (uint8_t)rq->type };
+}
+
+struct request *request_again(struct broker *b, const struct request_left *l)
+{
+	struct request *p = mem_alloc(sizeof(*p));
+
+	p->broker = b;
+	p->conn = l->conn;
+	p->handler = find(b->dispatch, l->code)->h;
+	p->code = l->code;
+	p->version = l->version;
+	p->language = l->language;
+	p->opaque = l->opaque;
+	p->type = (enum header_type)l->type;
+	p->response = RESP_SUCCESS;
+	arena_init(&p->own_arena);
+	p->arena = &p->own_arena;
+	return p;
+}
+
+void request_drop(const struct request_left *l)
+{
+	conn_unref(l->conn);
 }
 
 bool request_gone(const struct request *rq)
@@ -584,7 +616,7 @@ void dispatch(struct broker *b, struct conn *c, const struct command *cmd)
 	else
 		rc = err_set(
 			&rq.err, TQ_EUNSUPPORTED, " request type %d not supported", cmd->code);
-	if (rq.parked) {
+	if (rq.parked || rq.left) {
 		BUG_ON(rc);
 		return;
 	}

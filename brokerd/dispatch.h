@@ -181,6 +181,7 @@ struct request {
 	int64_t after; /* leaves when the log is safe up to here; 0: at the end of the turn */
 	int64_t late_ms; /* leaves no sooner than so much from now, apart from `after` */
 	struct request *parked; /* set by request_park() */
+	bool left; /* set by request_leave() */
 	struct arena own_arena; /* of a parked request */
 };
 
@@ -218,6 +219,22 @@ void reply_after(struct request *rq, int64_t end_off);
 struct request *request_park(struct request *rq) MUST_USE;
 bool request_gone(const struct request *rq);
 void request_finish(struct request *rq, int rc);
+
+/*
+ * A request that waits among very many keeps only what its answer needs: request_leave() parks it
+ * as that (the handler returns 0), request_again() makes the parked request of it, with an empty
+ * arena. request_drop(): its connection is gone.
+ */
+struct request_left {
+	struct conn *conn; /* referenced */
+	int32_t opaque;
+	uint16_t code, version;
+	uint8_t language, type;
+};
+
+struct request_left request_leave(struct request *rq);
+struct request *request_again(struct broker *b, const struct request_left *l) MUST_USE;
+void request_drop(const struct request_left *l);
 
 /* --- for broker and conn ------------------------------------------------------------------ */
 

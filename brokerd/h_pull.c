@@ -238,11 +238,6 @@ static bool match_unit(void *arg, int64_t tags_code, struct str record)
 	return !rd->sql || match_record(rd, record);
 }
 
-static bool match_arrival(void *arg, int64_t tags_code)
-{
-	return accepts(arg, tags_code);
-}
-
 static const int codes[] = {
 	[STORE_FOUND] = RESP_SUCCESS,
 	[STORE_NO_MATCH] = RESP_PULL_RETRY_IMMEDIATELY,
@@ -455,20 +450,79 @@ static struct reading *park(struct request *rq, const struct reading *rd)
 	return own;
 }
 
+/*
+ * What is kept of a pull while it waits: this, the codes of its tags, its group, its SQL text.
+ * Topic, queue and offset are hold's.
+ */
+struct kept {
+	int32_t max;
+	uint32_t n_text;
+	uint16_t n_codes;
+	uint8_t n_group;
+	bool all, sql;
+	int32_t codes[];
+};
+
+_Static_assert(WIRE_GROUP_MAX <= UINT8_MAX, "a group's length is one byte of struct kept");
+
+static bool kept_accepts(const void *arg, int64_t tags_code)
+{
+	const struct kept *k = arg;
+
+	for (unsigned i = 0; i < k->n_codes; i++)
+		if (k->codes[i] == (int32_t)tags_code)
+			return true;
+	return k->all || k->sql;
+}
+
+static void held_woken(struct request *rq, const struct held *h)
+{
+	const struct kept *k = h->arg;
+	struct reading *own = arena_alloc(rq->arena, sizeof(*own));
+	int32_t *own_codes = arena_alloc(rq->arena, (k->n_codes + 1) * sizeof(*own_codes));
+	const char *texts = (const char *)(k->codes + k->n_codes);
+
+	memcpy(own_codes, k->codes, k->n_codes * sizeof(*own_codes));
+	*own = (struct reading){ .parked = rq,
+		.index = rq->broker->index,
+		.group = keep(rq->arena, (struct str){ texts, k->n_group }),
+		.topic = keep(rq->arena, h->topic),
+		.text = k->sql ? keep(rq->arena, (struct str){ texts + k->n_group, k->n_text })
+			       : STR_NONE,
+		.queue = h->queue,
+		.offset = h->queue_off,
+		.max = k->max,
+		.all = k->all,
+		.codes = own_codes,
+		.n_codes = k->n_codes };
+	woken(rq, own);
+}
+
 static int wait_for_message(struct request *rq, const struct reading *rd, int64_t ms)
 {
-	struct reading *own = park(rq, rd);
-	struct hold_wait w = {
-		.topic = own->topic,
-		.queue = own->queue,
-		.queue_off = own->offset,
-		.ms = MIN(ms, rq->broker->cfg->max_hold),
-		.match = match_arrival,
-		.wake = woken,
-		.arg = own,
-	};
+	size_t n_codes = MIN(rd->n_codes, UINT16_MAX), bytes;
+	struct kept *k;
+	char *texts;
 
-	hold_add(rq->broker->hold, own->parked, &w);
+	bytes = sizeof(*k) + n_codes * sizeof(*k->codes) + rd->group.n + rd->text.n;
+	k = arena_alloc(rq->arena, bytes);
+	*k = (struct kept){ rd->max, (uint32_t)rd->text.n, (uint16_t)n_codes,
+		(uint8_t)rd->group.n, rd->all, rd->text.p != NULL };
+	for (size_t i = 0; i < n_codes; i++)
+		k->codes[i] = rd->codes[i];
+	texts = (char *)(k->codes + n_codes);
+	memcpy(texts, rd->group.p, rd->group.n);
+	if (rd->text.n)
+		memcpy(texts + rd->group.n, rd->text.p, rd->text.n);
+	hold_add(rq->broker->hold, rq,
+		&(struct hold_wait){ .topic = rd->topic,
+			.queue = rd->queue,
+			.queue_off = rd->offset,
+			.ms = MIN(ms, rq->broker->cfg->max_hold),
+			.match = kept_accepts,
+			.wake = held_woken,
+			.arg = k,
+			.arg_n = bytes });
 	return 0;
 }
 

@@ -9,6 +9,10 @@
  * With flush async the watermark passes all of them at the end of the turn that made them, and
  * both start again empty.
  *
+ * A pull that waits is one allocation of some 150 bytes: what its answer needs of the request,
+ * what its filter needs of the pull, and its places in three structures: a list per topic and
+ * queue, a list per connection, and a heap of deadlines with one timer.
+ *
  * Pulls wait in a list per topic and queue. Who is woken moves to the woken list and runs after
  * the commit that made the message readable: never inside it.
  */
@@ -33,24 +37,27 @@
 #define COMPACT_MIN 65536
 
 struct hold_queue {
+	struct hold *hold; /* borrowed */
 	struct hold_entry *entries;
+	int refs; /* entries, woken ones too */
 	UT_hash_handle hh;
 	unsigned key_n;
 	char key[KEY_MAX]; /* queue id, topic */
 };
 
 struct hold_entry {
-	struct hold *hold; /* borrowed */
-	struct hold_queue *queue; /* NULL: woken */
-	struct request *rq; /* owned */
-	struct timer *timer; /* owned */
-	int64_t queue_off;
-	bool (*match)(void *arg, int64_t tags_code);
-	hold_wake wake;
-	void *arg;
+	struct hold_queue *queue;
+	struct request_left rq;
+	int64_t queue_off, until_ms; /* monotonic */
+	bool (*match)(const void *arg, int64_t tags_code);
+	void (*wake)(struct request *rq, const struct held *h);
 	struct hold_entry *next, *prev; /* of its queue, or woken */
 	struct hold_entry *conn_next, *conn_prev;
+	uint32_t at; /* in the heap; NOWHERE: woken */
+	_Alignas(8) char arg[];
 };
+
+#define NOWHERE UINT32_MAX
 
 struct ack {
 	struct conn *conn; /* referenced */
@@ -65,6 +72,10 @@ struct hold {
 	struct broker *broker; /* borrowed */
 	struct hold_queue *queues;
 	struct hold_entry *woken;
+	struct hold_entry **heap; /* owned; by deadline, the first one at 0 */
+	uint32_t n_heap, heap_cap;
+	struct timer *timer; /* owned; set for the first deadline */
+	int64_t timer_ms; /* for when it is set; 0: it is not */
 	int pulls;
 	struct buf acks; /* of struct ack */
 	struct buf bytes;
@@ -99,71 +110,138 @@ static struct hold_queue *queue_get(struct hold *h, struct str topic, int queue)
 		return q;
 	BUG_ON(topic.n > KEY_MAX - sizeof(queue));
 	q = mem_alloc(sizeof(*q));
+	q->hold = h;
 	q->key_n = key_make(q->key, topic, queue);
 	HASH_ADD(hh, h->queues, key, q->key_n, q);
 	return q;
 }
 
-/* Out of its queue, which goes with its last entry. */
-static void entry_leave(struct hold_entry *w)
-{
-	struct hold *h = w->hold;
+/* ---- deadlines ---- */
 
-	if (!w->queue) {
-		DL_DELETE(h->woken, w);
-		return;
-	}
-	DL_DELETE(w->queue->entries, w);
-	if (!w->queue->entries) {
-		HASH_DEL(h->queues, w->queue);
-		mem_free(w->queue);
-	}
-	w->queue = NULL;
+static void heap_put(struct hold *h, uint32_t i, struct hold_entry *w)
+{
+	h->heap[i] = w;
+	w->at = i;
 }
+
+static void heap_up(struct hold *h, uint32_t i, struct hold_entry *w)
+{
+	for (; i && w->until_ms < h->heap[(i - 1) / 2]->until_ms; i = (i - 1) / 2)
+		heap_put(h, i, h->heap[(i - 1) / 2]);
+	heap_put(h, i, w);
+}
+
+static void heap_down(struct hold *h, uint32_t i, struct hold_entry *w)
+{
+	uint32_t child;
+
+	while ((child = 2 * i + 1) < h->n_heap) {
+		if (child + 1 < h->n_heap &&
+			h->heap[child + 1]->until_ms < h->heap[child]->until_ms)
+			child++;
+		if (w->until_ms <= h->heap[child]->until_ms)
+			break;
+		heap_put(h, i, h->heap[child]);
+		i = child;
+	}
+	heap_put(h, i, w);
+}
+
+static void heap_add(struct hold *h, struct hold_entry *w)
+{
+	if (h->n_heap == h->heap_cap) {
+		h->heap_cap = h->heap_cap ? 2 * h->heap_cap : 64;
+		h->heap = mem_grow(h->heap, h->heap_cap * sizeof(struct hold_entry *));
+	}
+	heap_up(h, h->n_heap++, w);
+}
+
+static void heap_remove(struct hold *h, struct hold_entry *w)
+{
+	uint32_t i = w->at;
+	struct hold_entry *last = h->heap[--h->n_heap];
+
+	w->at = NOWHERE;
+	if (last == w)
+		return;
+	if (i && last->until_ms < h->heap[(i - 1) / 2]->until_ms)
+		heap_up(h, i, last);
+	else
+		heap_down(h, i, last);
+}
+
+/* Never later than the first deadline; a little early costs one look. */
+static void arm(struct hold *h)
+{
+	int64_t first = h->n_heap ? h->heap[0]->until_ms : 0;
+
+	if (!first || (h->timer_ms && h->timer_ms <= first))
+		return;
+	h->timer_ms = first;
+	timer_set(h->timer, MAX(0, first - clock_mono_ms()));
+}
+
+/* ---- entries ---- */
 
 static void entry_wake(struct hold_entry *w)
 {
-	entry_leave(w);
-	timer_set(w->timer, -1);
-	DL_APPEND(w->hold->woken, w);
+	struct hold *h = w->queue->hold;
+
+	heap_remove(h, w);
+	DL_DELETE(w->queue->entries, w);
+	DL_APPEND(h->woken, w);
 }
 
-/* Takes the entry apart; the request is the caller's. */
-static struct request *entry_take(struct hold_entry *w)
+/* Takes the entry out of everything; its queue goes with the last one. */
+static void entry_free(struct hold_entry *w)
 {
-	struct request *rq = w->rq;
+	struct hold_queue *q = w->queue;
+	struct hold *h = q->hold;
 
-	entry_leave(w);
-	DL_DELETE2(rq->conn->held, w, conn_prev, conn_next);
-	timer_free(w->timer);
-	w->hold->pulls--;
+	if (w->at == NOWHERE) {
+		DL_DELETE(h->woken, w);
+	} else {
+		heap_remove(h, w);
+		DL_DELETE(q->entries, w);
+	}
+	DL_DELETE2(w->rq.conn->held, w, conn_prev, conn_next);
+	h->pulls--;
+	if (!--q->refs) {
+		HASH_DEL(h->queues, q);
+		mem_free(q);
+	}
 	mem_free(w);
-	return rq;
 }
 
 static void deadline(void *arg)
 {
-	entry_wake(arg);
+	struct hold *h = arg;
+	int64_t now = clock_mono_ms();
+
+	h->timer_ms = 0;
+	while (h->n_heap && h->heap[0]->until_ms <= now)
+		entry_wake(h->heap[0]);
+	arm(h);
 }
 
 void hold_add(struct hold *h, struct request *rq, const struct hold_wait *w)
 {
-	struct hold_entry *n = mem_alloc(sizeof(*n));
+	struct hold_entry *n = mem_alloc(sizeof(*n) + w->arg_n);
 
-	n->hold = h;
-	n->rq = rq;
+	n->rq = request_leave(rq);
 	n->queue_off = w->queue_off;
+	n->until_ms = clock_mono_ms() + w->ms;
 	n->match = w->match;
 	n->wake = w->wake;
-	n->arg = w->arg;
+	memcpy(n->arg, w->arg, w->arg_n);
 	n->queue = queue_get(h, w->topic, w->queue);
+	n->queue->refs++;
 	DL_APPEND(n->queue->entries, n);
-	DL_APPEND2(rq->conn->held, n, conn_prev, conn_next);
-	n->timer = timer_new(h->broker->server, deadline, n);
+	DL_APPEND2(n->rq.conn->held, n, conn_prev, conn_next);
+	heap_add(h, n);
 	if (++h->pulls > PULLS_MAX)
 		entry_wake(n);
-	else
-		timer_set(n->timer, w->ms);
+	arm(h);
 }
 
 void hold_arrival(void *arg, struct str topic, int queue, int64_t queue_off, int64_t tags_code)
@@ -178,8 +256,8 @@ void hold_arrival(void *arg, struct str topic, int queue, int64_t queue_off, int
 	if (!q)
 		return;
 	DL_FOREACH_SAFE (q->entries, w, tmp) {
-		if (queue_off >= w->queue_off && (!w->match || w->match(w->arg, tags_code)))
-			entry_wake(w); /* q goes with its last entry */
+		if (queue_off >= w->queue_off && w->match(w->arg, tags_code))
+			entry_wake(w);
 	}
 }
 
@@ -197,19 +275,39 @@ void hold_wake_topic(struct hold *h, struct str topic)
 	}
 }
 
+static void run_one(struct hold *h, struct hold_entry *w)
+{
+	struct request *rq = request_again(h->broker, &w->rq);
+	int queue;
+
+	memcpy(&queue, w->queue->key, sizeof(queue));
+	struct held held = { { w->queue->key + sizeof(queue), w->queue->key_n - sizeof(queue) },
+		queue, w->queue_off, w->arg };
+
+	/* Out of the list first: what wake() does may look at it. */
+	DL_DELETE(h->woken, w);
+	DL_DELETE2(w->rq.conn->held, w, conn_prev, conn_next);
+	h->pulls--;
+	w->wake(rq, &held);
+	if (!--w->queue->refs) {
+		HASH_DEL(h->queues, w->queue);
+		mem_free(w->queue);
+	}
+	mem_free(w);
+}
+
 void hold_run_woken(struct hold *h)
 {
-	while (h->woken) {
-		hold_wake wake = h->woken->wake;
-		void *arg = h->woken->arg;
-
-		wake(entry_take(h->woken), arg);
-	}
+	while (h->woken)
+		run_one(h, h->woken);
 }
 
 static void drop_entry(struct hold_entry *w)
 {
-	request_finish(entry_take(w), 0);
+	struct request_left rq = w->rq;
+
+	entry_free(w);
+	request_drop(&rq);
 }
 
 static void conn_gone(void *arg UNUSED, struct conn *c)
@@ -415,6 +513,7 @@ struct hold *hold_new(struct broker *b)
 	h->broker = b;
 	buf_init(&h->acks, ACK_BYTES_MAX);
 	buf_init(&h->bytes, ACK_BYTES_MAX);
+	h->timer = timer_new(b->server, deadline, h);
 	server_on_close(b->server, conn_gone, h);
 	return h;
 }
@@ -424,6 +523,8 @@ void hold_free(struct hold *h)
 	if (!h)
 		return;
 	BUG_ON(h->pulls || hold_acks(h));
+	timer_free(h->timer);
+	mem_free(h->heap);
 	buf_release(&h->acks);
 	buf_release(&h->bytes);
 	mem_free(h);

@@ -18,18 +18,25 @@ void hold_free(struct hold *h);
 /* --- pulls --- */
 
 /*
- * Holds rq, a parked request, at most ms. On arrival of a unit at or behind queue_off that match
- * accepts, or at the deadline, wake(rq, arg) is called once, after the turn's store_commit; it
- * ends rq with request_finish(). When the connection goes, hold ends rq.
+ * Holds rq at most ms; request_leave() is called on it. On arrival of a unit at or behind queue_off
+ * that match accepts, or at the deadline, it is parked again and wake() called once, after the
+ * turn's store_commit; that ends it with request_finish(). When the connection goes, it is dropped.
+ * There may be a hundred thousand: what match and wake need is a few bytes, copied from arg.
  */
-typedef void (*hold_wake)(struct request *rq, void *arg);
+struct held {
+	struct str topic;
+	int queue;
+	int64_t queue_off;
+	const void *arg; /* the copy; no pointers into the request */
+};
 struct hold_wait {
 	struct str topic; /* copied */
 	int queue;
 	int64_t queue_off, ms;
-	bool (*match)(void *arg, int64_t tags_code); /* NULL: everything */
-	hold_wake wake;
-	void *arg; /* lives in rq->arena, as a rule */
+	bool (*match)(const void *arg, int64_t tags_code);
+	void (*wake)(struct request *rq, const struct held *h); /* h is valid for the call */
+	const void *arg;
+	size_t arg_n;
 };
 void hold_add(struct hold *h, struct request *rq, const struct hold_wait *w);
 /* All pulls of a topic look again at the end of the turn: its settings changed or it is gone. */

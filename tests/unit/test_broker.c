@@ -805,3 +805,93 @@ Test(broker, sends_are_refused_while_the_disk_is_far_behind)
 	cr_assert_eq(stop(), 0);
 	client_free(c);
 }
+
+/* --- pulls that wait (M7) --- */
+
+#define WAITING 100000
+
+static void waiting_pull(struct buf *out, int32_t opaque, const char *hold_ms)
+{
+	static const char *const fields[][2] = { { "consumerGroup", "waiting-group" },
+		{ "topic", "t-1" }, { "queueId", "0" }, { "queueOffset", "1" },
+		{ "maxMsgNums", "32" }, { "sysFlag", "6" },
+		{ "subscription", "TagA || TagB" } };
+	static struct command rq;
+
+	command_init(&rq, REQ_PULL_MESSAGE);
+	rq.opaque = opaque;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		command_add(&rq, fields[i][0], str_of(fields[i][1]));
+	command_add(&rq, "suspendTimeoutMillis", str_of(hold_ms));
+	command_encode(out, &rq);
+}
+
+/* Sends b; *cmd is the answer to a question behind it: all of it was looked at. */
+static void put_bytes(int fd, const struct buf *b, struct command *cmd)
+{
+	for (size_t at = 0; at < b->n;) {
+		ssize_t n = send(fd, b->p + at, b->n - at, MSG_NOSIGNAL);
+
+		cr_assert_gt(n, 0);
+		at += (size_t)n;
+	}
+	command_init(cmd, REQ_GET_MAX_OFFSET);
+	command_add(cmd, "topic", STR("t-1"));
+	command_add(cmd, "queueId", STR("0"));
+	put_frame(fd, cmd);
+	cr_assert(get_frame(fd, cmd));
+	cr_assert(command_ext(cmd, "offset").n, "%d", cmd->code);
+}
+
+/* The best of some tries, since the machine may be busy. */
+static int64_t shortest_wait(int fd, struct buf *frame)
+{
+	static struct command got;
+	int64_t best = INT64_MAX;
+
+	for (int i = 0; i < 5 && best > 350; i++) {
+		int64_t start_ms = clock_mono_ms();
+
+		buf_clear(frame);
+		waiting_pull(frame, 9000 + i, "300");
+		put_bytes(fd, frame, &got);
+		cr_assert(get_frame(fd, &got));
+		cr_assert_eq(got.opaque, 9000 + i, "%d: %d", got.opaque, got.code);
+		cr_assert_eq(got.code, RESP_PULL_NOT_FOUND);
+		best = MIN(best, clock_mono_ms() - start_ms);
+	}
+	return best;
+}
+
+Test(broker, a_hundred_thousand_pulls_wait_in_20_mb_each_for_its_time)
+{
+	static struct command got;
+	struct client *c = client();
+	struct buf frames;
+	int64_t before, bytes, wait;
+	int fd;
+
+	start(never_flush);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	fd = dial();
+	buf_init(&frames, 1 << 24);
+	for (int i = 0; i < 1000; i++)
+		waiting_pull(&frames, i, "60000");
+	put_bytes(fd, &frames, &got); /* what is allocated but once */
+	before = resident_kib();
+	for (int i = 0; i < WAITING / 1000; i++)
+		put_bytes(fd, &frames, &got);
+	bytes = (resident_kib() - before) * 1024 / WAITING;
+#ifndef __SANITIZE_ADDRESS__ /* which keeps some around each allocation */
+	cr_expect_leq(bytes, 200, "%lld bytes each", (long long)bytes);
+#endif
+	cr_expect_gt(bytes, 100, "do they wait?");
+	wait = shortest_wait(fd, &frames);
+	cr_expect(wait >= 299 && wait <= 350, "%lld ms instead of 300", (long long)wait);
+	cr_assert_eq(send_one(c, STR("b"), 5000), RESP_SUCCESS, "no tag: nobody is woken");
+	close(fd);
+	cr_assert_eq(send_one(c, STR("c"), 5000), RESP_SUCCESS);
+	cr_assert_eq(stop(), 0);
+	buf_release(&frames);
+	client_free(c);
+}
