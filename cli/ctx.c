@@ -429,6 +429,20 @@ static int confirm_protected(struct ctx *cx, const char *question)
 	return err_set(&cx->err, TQ_EDECLINED, "declined, nothing was changed");
 }
 
+int ctx_check_settings(struct ctx *cx, const char *what, const struct strv *words)
+{
+	if (cx->read_only)
+		return err_set(&cx->err, TQ_EPRECOND,
+			"'%s' changes something, and this context is read-only", what);
+	if (!words->n)
+		return err_set(&cx->err, TQ_EUSAGE, "nothing to set: say KEY=VALUE");
+	for (size_t i = 0; i < words->n; i++)
+		if (!strchr(words->v[i], '=') || strchr(words->v[i], '\n'))
+			return err_set(
+				&cx->err, TQ_EUSAGE, "'%s' is not KEY=VALUE", words->v[i]);
+	return 0;
+}
+
 int ctx_confirm(struct ctx *cx, const char *fmt, ...)
 {
 	char question[512], line[64];

@@ -97,6 +97,8 @@ bool ctx_dry_run(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
  * Impact lines go before it through ctx_note().
  */
 int ctx_confirm(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3) MUST_USE;
+/* Words that set something: KEY=VALUE each, and this context may; `what` is the command. */
+int ctx_check_settings(struct ctx *cx, const char *what, const struct strv *words) MUST_USE;
 /* A line on stderr for people; not with --quiet. */
 void ctx_note(struct ctx *cx, const char *fmt, ...) PRINTF(2, 3);
 #define ctx_done ctx_note /* in the end: what changed */

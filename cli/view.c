@@ -96,7 +96,38 @@ static const struct col quota_cols[] = {
 };
 
 static const struct col stat_cols[] = {
+	{ "part", "part" },
 	{ "name", "name" },
+	{ "value", "shown" },
+	COL_END,
+};
+
+static const struct col broker_lag_cols[] = {
+	{ "namespace", "namespace", COL_TEXT, COL_WIDE },
+	{ "group", "group" },
+	{ "topic", "topic" },
+	{ "lag", "lag", COL_COUNT },
+	{ "last-consumed", "lastConsumedMs", COL_TIME },
+	COL_END,
+};
+
+static const struct col setting_cols[] = {
+	{ "server", "server" },
+	{ "name", "name" },
+	{ "value", "value" },
+	COL_END,
+};
+
+static const struct col nameserver_cols[] = {
+	{ "address", "address" },
+	{ "state", "state", COL_TEXT, COL_STATE },
+	{ "took", "tookMs", COL_MS },
+	{ "brokers", "brokers", COL_NUMBER },
+	COL_END,
+};
+
+static const struct col text_cols[] = {
+	{ "key", "key" },
 	{ "value", "value" },
 	COL_END,
 };
@@ -209,6 +240,10 @@ const struct view view_cluster = { "Cluster", "name", cluster_cols };
 const struct view view_broker = { "Broker", "name", broker_cols };
 const struct view view_quota = { "Quota", "limit", quota_cols };
 const struct view view_stat = { "BrokerStat", "name", stat_cols };
+const struct view view_broker_lag = { "BrokerLag", "group", broker_lag_cols };
+const struct view view_setting = { "Setting", "name", setting_cols };
+const struct view view_nameserver = { "NameServer", "address", nameserver_cols };
+const struct view view_text = { "Text", "key", text_cols };
 const struct view view_queue_stat = { "QueueStats", "queue", queue_stat_cols };
 const struct view view_route = { "Route", "broker", route_cols };
 const struct view view_lag = { "QueueLag", "topic", lag_cols };
@@ -226,11 +261,12 @@ static const struct view groups_here = { "Group", "metadata.name", group_cols + 
 static const struct view lags_here = { "GroupLag", "group", lag_group_cols + 1 };
 
 const struct view *const views[] = { &view_namespace, &view_topic, &view_group, &view_cluster,
-	&view_broker, &view_stat, &view_quota, &view_queue_stat, &view_route, &view_lag,
-	&view_lag_group, &view_member, &view_offset, &message_view, &view_dlq, &view_sent,
-	&view_message_id, &view_version, &view_store_part, &view_store_finding,
-	&view_store_finding_plan, &view_handover, &view_delay, &view_transaction, &view_role,
-	&view_acl_state, &view_acl_can, &view_address, NULL };
+	&view_broker, &view_stat, &view_broker_lag, &view_setting, &view_nameserver, &view_text,
+	&view_quota, &view_queue_stat, &view_route, &view_lag, &view_lag_group, &view_member,
+	&view_offset, &message_view, &view_dlq, &view_sent, &view_message_id, &view_version,
+	&view_store_part, &view_store_finding, &view_store_finding_plan, &view_handover,
+	&view_delay, &view_transaction, &view_role, &view_acl_state, &view_acl_can,
+	&view_address, NULL };
 
 const struct view *view_topics(const struct ctx *cx)
 {
@@ -336,6 +372,16 @@ cJSON *view_role_json(struct ctx *cx, const struct role *r)
 		view_add_text(o, "accessKey", r->access_key);
 	if (r->secret_key)
 		view_add_text(o, "secretKey", r->secret_key);
+	return o;
+}
+
+cJSON *view_setting_json(const char *server, struct kv kv)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	view_add_text(o, "server", server);
+	json_add_str(o, "name", kv.key);
+	json_add_str(o, "value", kv.value);
 	return o;
 }
 

@@ -26,12 +26,14 @@ const struct view *view_groups(const struct ctx *cx);
 const struct view *view_lags(const struct ctx *cx); /* a row a group, or a group and topic */
 extern const struct view view_topic, view_group, view_namespace;
 extern const struct view view_cluster, view_broker, view_stat, view_quota;
+extern const struct view view_broker_lag, view_nameserver, view_setting, view_text;
 extern const struct view view_queue_stat, view_route, view_lag, view_lag_group, view_member,
 	view_offset;
 extern const struct view view_role, view_acl_state, view_acl_can, view_address;
 
 cJSON *view_namespace_json(struct ctx *cx, const struct namespace *n);
 cJSON *view_role_json(struct ctx *cx, const struct role *r);
+cJSON *view_setting_json(const char *server, struct kv kv);
 cJSON *view_topic_json(struct ctx *cx, const struct topic_info *t);
 cJSON *view_group_json(struct ctx *cx, const struct group *g);
 

@@ -27,6 +27,7 @@
 #include "mem.h"
 #include "message.h"
 #include "model.h"
+#include "strv.h"
 
 struct admin;
 
@@ -103,6 +104,45 @@ struct kvs {
 int admin_runtime(struct admin *a, const char *addr, struct arena *mem, struct kvs *out,
 	struct err *e) MUST_USE;
 struct str kvs_get(const struct kvs *t, const char *key); /* STR_NONE if absent */
+
+/* ---- one server ---- */
+
+enum server_kind { SERVER_BROKER, SERVER_NAMESERVER };
+
+/* As given to admin_new(), borrowed from a. */
+size_t admin_nameservers(const struct admin *a, const char *const **out);
+/* Whether a name server answers, and how many brokers it knows (106). */
+int admin_ping(struct admin *a, const char *addr, int64_t *brokers, struct err *e) MUST_USE;
+/* Settings (26, 319), by key. */
+int admin_config(struct admin *a, enum server_kind kind, const char *addr, struct arena *mem,
+	struct kvs *out, struct err *e) MUST_USE;
+/* "key=value" lines (25, 318). */
+int admin_config_set(struct admin *a, enum server_kind kind, const char *addr,
+	const struct strv *lines, struct err *e) MUST_USE;
+/* Texts of a name server (219), by key; none of that namespace gives no rows. */
+int admin_kv_list(struct admin *a, const char *addr, const char *space, struct arena *mem,
+	struct kvs *out, struct err *e) MUST_USE;
+int admin_kv_put(struct admin *a, const char *addr, const char *space, const char *key,
+	const char *value, struct err *e) MUST_USE; /* value NULL deletes */
+/* Routes of a name server say that the broker is not written to, or is again (205, 327). */
+int admin_drain(struct admin *a, const char *addr, const char *broker, bool drain,
+	int64_t *topics, struct err *e) MUST_USE;
+
+enum clean_what { CLEAN_CONSUME_QUEUES, CLEAN_COMMIT_LOG, CLEAN_UNUSED_TOPICS };
+int admin_clean(
+	struct admin *a, const char *addr, enum clean_what what, struct err *e) MUST_USE;
+
+struct broker_lag {
+	const char *group, *topic;
+	int64_t lag, last_ms; /* store time of the last consumed message; 0 unknown */
+};
+struct broker_lags {
+	struct broker_lag *v;
+	size_t n;
+};
+/* Of every group on one broker (317). */
+int admin_broker_lag(struct admin *a, const char *addr, struct arena *mem,
+	struct broker_lags *out, struct err *e) MUST_USE;
 
 /* ---- topics ---- */
 

@@ -198,6 +198,19 @@ tdmqctl_commands() { # AGAINST BROKER VERSION
 	ctl 'describes the cluster' "$2" cluster describe
 	ctl 'lists the brokers' "$2.*127.0.0.1:" broker list
 	ctl 'reads the broker figures' "brokerVersionDesc +$3" broker stats "$2"
+	ctl 'counts the lag of a broker' 'GROUP' broker lag "$2"
+	ctl 'reads the settings of a broker' 'fileReservedTime +72' broker config get fileReservedTime
+	ctl 'changes a setting of a broker' 'fileReservedTime: 72 -> 48' broker config set fileReservedTime=48 --yes
+	ctl 'sees that change' 'fileReservedTime +48' broker config get fileReservedTime
+	ctl 'lists the name servers' ' ok .* [12]$' nameserver list
+	ctl 'reads the settings of a name server' 'orderMessageEnable +(true|false)' nameserver config get
+	ctl 'changes a setting of a name server' '' nameserver config set orderMessageEnable=true --yes
+	ctl 'sets a text' '' nameserver kv set ctl=v --kv-namespace CTL
+	ctl 'reads the text' 'ctl +v' nameserver kv list --kv-namespace CTL
+	ctl 'deletes the text' '' nameserver kv delete ctl --kv-namespace CTL --yes
+	ctl 'drains a broker' 'drained' broker drain "$2" --yes
+	ctl 'lets producers in again' 'written to again' broker undrain "$2"
+	ctl 'cleans a broker' 'cleaned' broker cleanup "$2" --commit-log --consume-queues --unused-topics --yes
 	if [ "$1" = brokerd ]; then
 		ctl 'creates a namespace' 'created' namespace create ctl
 		ctl 'lists the namespace' '^ctl$' namespace list -o name
