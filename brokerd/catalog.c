@@ -108,13 +108,21 @@ static int write_group(struct meta *m, const struct change *ch, struct err *e)
 		g->slow_broker_id, g->created_ms);
 }
 
-static int write_ns(struct meta *m, const struct change *ch, enum meta_stmt st, struct err *e)
+static int write_ns(struct meta *m, const struct change *ch, struct err *e)
 {
 	const struct namespace *n = &ch->ns;
 
 	if (ch->remove)
 		return meta_exec(m, STMT_NAMESPACE_DELETE, e, "t", n->name);
-	return meta_exec(m, st, e, "ttii", n->name, n->remark, n->retention_ms, n->created_ms);
+	return meta_exec(m, STMT_NAMESPACE_PUT, e, "ttiidd", n->name, n->remark,
+		n->retention_ms, n->created_ms, n->max_topics, n->max_groups);
+}
+
+/* One that came along with a name. */
+static int add_ns(struct meta *m, const struct namespace *n, struct err *e)
+{
+	return meta_exec(m, STMT_NAMESPACE_ADD, e, "ttii", n->name, n->remark, n->retention_ms,
+		n->created_ms);
 }
 
 static int write_kv(struct meta *m, const struct change *ch, struct err *e)
@@ -142,11 +150,11 @@ static int write_change(struct meta *m, void *arg, struct err *e)
 			rc = meta_exec(m, STMT_FACT_PUT, e, "tt", "groups_version", ch->dv);
 		break;
 	case CHANGE_NAMESPACE:
-		return write_ns(m, ch, STMT_NAMESPACE_PUT, e);
+		return write_ns(m, ch, e);
 	case CHANGE_KV:
 		return write_kv(m, ch, e);
 	}
-	return rc || !ch->has_ns ? rc : write_ns(m, ch, STMT_NAMESPACE_ADD, e);
+	return rc || !ch->has_ns ? rc : add_ns(m, &ch->ns, e);
 }
 
 static void apply(struct change *ch)
@@ -190,15 +198,27 @@ static void release_ns(struct change *ch)
 		catalog_drop_ns(ch->c, n);
 }
 
+/* A new one on its way, or no more. */
+static void count_fresh(struct change *ch, int by)
+{
+	struct ns_entry *n = catalog_find_ns(ch->c, str_of(ch->ns.name));
+
+	if (ch->kind == CHANGE_TOPIC) {
+		ch->c->pending_topics += by;
+		n->fresh_topics += by;
+	} else {
+		ch->c->pending_groups += by;
+		n->fresh_groups += by;
+	}
+}
+
 /* On the loop. */
 static void change_done(void *arg, int rc, const struct err *e)
 {
 	struct change *ch = arg;
 
-	if (ch->fresh && ch->kind == CHANGE_TOPIC)
-		ch->c->pending_topics--;
-	if (ch->fresh && ch->kind == CHANGE_GROUP)
-		ch->c->pending_groups--;
+	if (ch->fresh)
+		count_fresh(ch, -1);
 	if (!rc)
 		apply(ch);
 	else if (ch->applied)
@@ -246,6 +266,26 @@ static int check_ns(const struct catalog *c, struct str wire, struct err *e)
 	return 0;
 }
 
+/* What a namespace may hold by itself; changes on their way count. */
+static int check_share(const struct catalog *c, struct str wire, bool topic, struct err *e)
+{
+	const struct ns_entry *n;
+	struct str ns, name;
+	int have, max;
+
+	names_split(wire, &ns, &name);
+	n = catalog_find_ns(c, ns);
+	if (!n)
+		return 0;
+	max = topic ? n->n.max_topics : n->n.max_groups;
+	have = topic ? n->n.topics + n->fresh_topics : n->n.groups + n->fresh_groups;
+	if (!max || have < max)
+		return 0;
+	err_set(e, TQ_ELIMIT, "limit of %d %s of namespace '%s' reached", max,
+		topic ? "topics" : "groups", n->n.name);
+	return TQ_ELIMIT; /* e may be NULL */
+}
+
 static int check_new_topic(const struct catalog *c, struct str wire, struct err *e)
 {
 	int rc = names_check_wire_topic(wire, e);
@@ -255,7 +295,7 @@ static int check_new_topic(const struct catalog *c, struct str wire, struct err 
 	rc = check_ns(c, wire, e);
 	if (!rc && c->opts.max_topics && c->n_topics + c->pending_topics >= c->opts.max_topics)
 		rc = limit(e, "topics", c->opts.max_topics, "max-topics");
-	return rc;
+	return rc ? rc : check_share(c, wire, true, e);
 }
 
 static int check_new_group(const struct catalog *c, struct str wire, struct err *e)
@@ -267,7 +307,7 @@ static int check_new_group(const struct catalog *c, struct str wire, struct err 
 	rc = check_ns(c, wire, e);
 	if (!rc && c->opts.max_groups && c->n_groups + c->pending_groups >= c->opts.max_groups)
 		rc = limit(e, "groups", c->opts.max_groups, "max-groups");
-	return rc;
+	return rc ? rc : check_share(c, wire, false, e);
 }
 
 static int check_remark(const char *remark, struct err *e)
@@ -381,7 +421,8 @@ int catalog_put_topic(struct catalog *c, const struct topic *t, enum catalog_how
 		return rc;
 	ch = topic_change(c, t, done, arg);
 	ch->fresh = !exists && catalog_topic_counts(c, wire);
-	c->pending_topics += ch->fresh;
+	if (ch->fresh)
+		count_fresh(ch, 1);
 	submit(ch);
 	return 0;
 }
@@ -410,7 +451,8 @@ int catalog_put_group(struct catalog *c, const struct group *g, enum catalog_how
 		return rc;
 	ch = group_change(c, g, done, arg);
 	ch->fresh = !exists && !names_is_system_group(wire);
-	c->pending_groups += ch->fresh;
+	if (ch->fresh)
+		count_fresh(ch, 1);
 	submit(ch);
 	return 0;
 }

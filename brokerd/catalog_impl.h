@@ -16,6 +16,7 @@
 struct ns_entry {
 	struct namespace n; /* name and remark owned */
 	bool there; /* durable; else only on its way */
+	int fresh_topics, fresh_groups; /* new ones on their way */
 	int pending; /* changes in flight that are to make it, or need it */
 	UT_hash_handle hh;
 };

@@ -84,6 +84,8 @@ static int load_namespace(void *arg, struct meta *m, struct err *e UNUSED)
 		.remark = col_text(m, 1, &l->mem),
 		.retention_ms = meta_col_int(m, 2),
 		.created_ms = meta_col_int(m, 3),
+		.max_topics = (int)meta_col_int(m, 4),
+		.max_groups = (int)meta_col_int(m, 5),
 	};
 
 	catalog_set_ns(l->c, &n);
@@ -161,8 +163,8 @@ static int make_first(struct catalog *c, struct meta *m, struct err *e)
 		rc = make_cluster_id(c, m, e);
 	if (rc || catalog_namespace(c, STR(NAMES_DEFAULT_NS)))
 		return rc;
-	rc = meta_exec(m, STMT_NAMESPACE_PUT, e, "ttii", n.name, n.remark, n.retention_ms,
-		n.created_ms);
+	rc = meta_exec(m, STMT_NAMESPACE_PUT, e, "ttiidd", n.name, n.remark, n.retention_ms,
+		n.created_ms, 0, 0);
 	if (!rc)
 		catalog_set_ns(c, &n);
 	return rc;

@@ -25,6 +25,10 @@ static int save(struct request *rq, const cJSON *doc, enum catalog_how how)
 	old = catalog_namespace(rq->broker->catalog, str_of(n.name));
 	if (!cJSON_HasObjectItem(doc, "retentionMs"))
 		n.retention_ms = old ? old->retention_ms : NAMESPACE_RETENTION_MS;
+	if (old && !cJSON_HasObjectItem(doc, "maxTopics"))
+		n.max_topics = old->max_topics;
+	if (old && !cJSON_HasObjectItem(doc, "maxGroups"))
+		n.max_groups = old->max_groups;
 	if (!n.remark && old)
 		n.remark = old->remark;
 	n.created_ms = 0; /* the catalog knows */

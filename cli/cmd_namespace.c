@@ -10,9 +10,15 @@
 #define DESCRIPTION \
 	OPT_STR(0, "description", "text", struct namespace, remark, "note shown by 'describe'")
 
+#define MOST(name, member, what) \
+	OPT_INT(0, name, "n", struct namespace, member, 0, 1000000, 0, \
+		"most " what ", 0: as many as the cluster may have")
+#define LIMITS \
+	MOST("max-topics", max_topics, "topics"), MOST("max-groups", max_groups, "groups")
+
 static const struct opt create_opts[] = { RETENTION(NAMESPACE_RETENTION_MS), DESCRIPTION,
-	OPT_END };
-static const struct opt update_opts[] = { RETENTION(0), DESCRIPTION, OPT_END };
+	LIMITS, OPT_END };
+static const struct opt update_opts[] = { RETENTION(0), DESCRIPTION, LIMITS, OPT_END };
 
 static int list(struct ctx *cx, const void *args)
 {
@@ -81,9 +87,11 @@ static int update(struct ctx *cx, const void *args)
 	const struct namespace *wanted = args;
 	struct namespace n;
 	bool retention = CTX_GIVEN(cx, struct namespace, retention_ms);
+	bool topics = CTX_GIVEN(cx, struct namespace, max_topics);
+	bool groups = CTX_GIVEN(cx, struct namespace, max_groups);
 	int rc;
 
-	if (!retention && !wanted->remark)
+	if (!retention && !wanted->remark && !topics && !groups)
 		return err_set(&cx->err, TQ_EUSAGE, "nothing to change");
 	rc = ctx_find_namespace(cx, wanted->name, &n);
 	if (rc)
@@ -92,6 +100,10 @@ static int update(struct ctx *cx, const void *args)
 		n.retention_ms = wanted->retention_ms;
 	if (wanted->remark)
 		n.remark = wanted->remark;
+	if (topics)
+		n.max_topics = wanted->max_topics;
+	if (groups)
+		n.max_groups = wanted->max_groups;
 	if (ctx_dry_run(cx, "namespace/%s would be updated (retention %s)", n.name,
 		    span(cx, n.retention_ms)))
 		return 0;
@@ -134,10 +146,10 @@ const struct cmd cmd_namespace[] = {
 		"namespace list" },
 	{ "create", "create a namespace", { ARG_NEW_NAMESPACE(struct namespace, name) },
 		create_opts, sizeof(struct namespace), create, CMD_WRITES,
-		"namespace create shop --retention 24h" },
+		"namespace create shop --retention 24h --max-topics 50" },
 	{ "describe", "show all about a namespace", { ARG_NAMESPACE(struct namespace, name) },
 		NULL, sizeof(struct namespace), describe, 0, "namespace describe shop" },
-	{ "update", "change retention or description",
+	{ "update", "change retention, description or limits",
 		{ ARG_NAMESPACE(struct namespace, name) }, update_opts,
 		sizeof(struct namespace), update, CMD_WRITES,
 		"namespace update shop --retention 72h" },

@@ -231,6 +231,11 @@ struct topic_args {
 	bool if_not_exists;
 };
 
+/* Types as they are asked for: order over the whole topic is a fifo topic with one queue. */
+enum { ASKED_GLOBAL_FIFO = TOPIC_TYPES };
+static const char *const asked_types[] = { "normal", "fifo", "delay", "transaction", "mixed",
+	"global-fifo", NULL };
+
 #define QUEUES(absent) \
 	OPT_INT(0, "queues", "n", struct topic_args, queues, 1, TOPIC_QUEUES_MAX, absent, \
 		"queues on each broker")
@@ -240,7 +245,7 @@ struct topic_args {
 	OPT_STR(0, "remark", "text", struct topic_args, remark, "note shown by 'describe'")
 
 static const struct opt create_opts[] = {
-	OPT_ENUM(0, "type", struct topic_args, type, topic_type_names, TOPIC_NORMAL,
+	OPT_ENUM(0, "type", struct topic_args, type, asked_types, TOPIC_NORMAL,
 		"what messages it takes"),
 	QUEUES(TOPIC_QUEUES),
 	PERM,
@@ -350,12 +355,20 @@ static int show_each(struct ctx *cx, const struct strv *names, const bool *ok)
 static int create(struct ctx *cx, const void *args)
 {
 	const struct topic_args *a = args;
-	struct creation c = { .a = a };
+	struct topic_args own = *a;
+	struct creation c = { .a = &own };
 	bool *ok = arena_alloc(&cx->mem, a->names.n * sizeof(*ok));
 	size_t done;
 	int rc;
 
-	if ((rc = check_target(cx, a)) || (rc = ctx_need_namespaces(cx, &a->names)) ||
+	if (a->type == ASKED_GLOBAL_FIFO) {
+		if (CTX_GIVEN(cx, struct topic_args, queues) && a->queues != 1)
+			return err_set(&cx->err, TQ_EUSAGE,
+				"a topic of type global-fifo has one queue, not %d", a->queues);
+		own.type = TOPIC_FIFO;
+		own.queues = 1;
+	}
+	if ((rc = check_target(cx, &own)) || (rc = ctx_need_namespaces(cx, &a->names)) ||
 		(rc = admin_topics(cx->admin, &cx->mem, &c.all, &cx->err)))
 		return rc;
 	done = several_each(cx, "topic", &a->names, create_one, &c, ok);

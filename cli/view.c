@@ -11,6 +11,8 @@ static const struct col namespace_cols[] = {
 	{ "topics", "status.topics", COL_COUNT },
 	{ "groups", "status.groups", COL_COUNT },
 	{ "retention", "spec.retentionMs", COL_MS },
+	{ "max-topics", "spec.maxTopics", COL_COUNT, COL_WIDE },
+	{ "max-groups", "spec.maxGroups", COL_COUNT, COL_WIDE },
 	{ "created", "metadata.createdMs", COL_TIME, COL_OPTIONAL },
 	{ "description", "spec.description", COL_TEXT, COL_OPTIONAL },
 	COL_END,
@@ -332,6 +334,8 @@ cJSON *view_namespace_json(struct ctx *cx, const struct namespace *n)
 	view_add_text(meta, "name", n->name);
 	view_add_time(cx, meta, "created", n->created_ms);
 	json_add_i64(spec, "retentionMs", n->retention_ms);
+	view_add_int(spec, "maxTopics", n->max_topics, n->max_topics > 0);
+	view_add_int(spec, "maxGroups", n->max_groups, n->max_groups > 0);
 	view_add_text(spec, "description", n->remark);
 	json_add_i64(status, "topics", n->topics);
 	json_add_i64(status, "groups", n->groups);

@@ -214,7 +214,9 @@ int namespace_from_json(struct namespace *n, const cJSON *o, struct err *e)
 		.retention_ms = json_int(o, "retentionMs", 0),
 		.created_ms = json_int(o, "createdMs", 0),
 	};
-	if ((rc = read_int(o, "topics", 0, INT32_MAX, &n->topics, e)) ||
+	if ((rc = read_int(o, "maxTopics", 0, INT32_MAX, &n->max_topics, e)) ||
+		(rc = read_int(o, "maxGroups", 0, INT32_MAX, &n->max_groups, e)) ||
+		(rc = read_int(o, "topics", 0, INT32_MAX, &n->topics, e)) ||
 		(rc = read_int(o, "groups", 0, INT32_MAX, &n->groups, e)))
 		return err_wrap(e, "namespace '%s'", n->name ? n->name : "");
 	return 0;
@@ -279,6 +281,8 @@ void namespace_to_json(struct jw *w, const struct namespace *n)
 	jw_object(w);
 	jw_kv_int(w, "createdMs", n->created_ms);
 	jw_kv_int(w, "groups", n->groups);
+	jw_kv_int(w, "maxGroups", n->max_groups);
+	jw_kv_int(w, "maxTopics", n->max_topics);
 	jw_kv_text(w, "name", n->name);
 	if (n->remark)
 		jw_kv_text(w, "remark", n->remark);

@@ -30,6 +30,7 @@ struct namespace
 {
 	const char *name, *remark;
 	int64_t retention_ms, created_ms;
+	int max_topics, max_groups; /* 0: as many as the cluster may have */
 	int topics, groups; /* counts, filled by listings */
 };
 

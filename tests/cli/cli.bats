@@ -234,7 +234,7 @@ wrong() {
 	[ "${COMPREPLY[*]}" = fifo ]
 	COMP_WORDS=(tdmqctl topic create x --type "=") COMP_CWORD=5
 	_tdmqctl
-	[ "${COMPREPLY[*]}" = 'normal fifo delay transaction mixed' ]
+	[ "${COMPREPLY[*]}" = 'normal fifo delay transaction mixed global-fifo' ]
 }
 
 @test "completion in fish: completes a line" {

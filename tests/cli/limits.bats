@@ -28,6 +28,25 @@ teardown_file() {
 	[[ $stderr == *"topic 'later' takes messages of type delay, this one is of type normal"* ]]
 }
 
+@test "namespace create --max-topics, --max-groups: a share of what the cluster may have" {
+	run -0 --separate-stderr tdmqctl namespace create shop --max-topics 1 --max-groups 1
+	run -0 --separate-stderr tdmqctl topic create one -N shop --type global-fifo
+	run -9 --separate-stderr tdmqctl topic create two -N shop
+	[[ $stderr == *"limit of 1 topics of namespace 'shop' reached"* ]]
+	run -0 --separate-stderr tdmqctl group create one -N shop
+	run -9 --separate-stderr tdmqctl group create two -N shop
+	run -0 --separate-stderr tdmqctl namespace update shop --description x
+	run -0 tdmqctl namespace describe shop -o json
+	[ "$(json 'd["spec"]["maxTopics"], d["spec"]["maxGroups"]' <<<"$output")" = '(1, 1)' ]
+	run -0 --separate-stderr tdmqctl namespace update shop --max-topics 0
+	run -0 tdmqctl topic describe one -N shop -o json
+	[ "$(json 'd["spec"]["type"], d["spec"]["queues"]' <<<"$output")" = "('fifo', 1)" ]
+	run -2 tdmqctl topic create two -N shop --type global-fifo --queues 2
+	run -0 --separate-stderr tdmqctl topic delete one -N shop --yes
+	run -0 --separate-stderr tdmqctl group delete one -N shop --yes
+	run -0 --separate-stderr tdmqctl namespace delete shop --yes
+}
+
 @test "brokerd: a bad value ends with exit 2 wherever it stands" {
 	run -2 brokerd --data "$BATS_TEST_TMPDIR" --pull-max-messages=0
 	BROKERD_PULL_MAX_MESSAGES=0 run -2 brokerd --data "$BATS_TEST_TMPDIR"

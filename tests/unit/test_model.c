@@ -77,7 +77,8 @@ Test(model, groups_survive_reading_and_writing)
 Test(model, namespaces_survive_reading_and_writing)
 {
 	static const char text[] =
-		"{\"createdMs\":1700000000000,\"groups\":2,\"name\":\"shop\","
+		"{\"createdMs\":1700000000000,\"groups\":2,\"maxGroups\":7,\"maxTopics\":5,"
+		"\"name\":\"shop\","
 		"\"remark\":\"r\",\"retentionMs\":259200000,\"topics\":3}";
 	cJSON *doc = parse(text);
 	struct namespace n;
