@@ -180,18 +180,23 @@ static int heart_beat(struct request *rq, const void *fields UNUSED)
 }
 
 struct unregister {
-	struct str producer_group, consumer_group;
+	struct str producer_group, consumer_group, client_id;
 };
 
 static const struct field unregister_fields[] = { FIELD_GROUP("producerGroup",
 							  struct unregister, producer_group, 0),
-	FIELD_GROUP("consumerGroup", struct unregister, consumer_group, 0), FIELD_END };
+	FIELD_GROUP("consumerGroup", struct unregister, consumer_group, 0),
+	FIELD_STR("clientID", struct unregister, client_id, 0), FIELD_END };
 
 static int unregister_client(struct request *rq, const void *fields)
 {
 	const struct unregister *f = fields;
 	const struct group *g = catalog_group(rq->broker->catalog, f->consumer_group);
+	const struct member *m =
+		registry_consumer_member(rq->broker->registry, f->consumer_group, f->client_id);
 
+	if (m && m->conn == rq->conn)
+		rebalance_leave(rq->broker->rebalance, f->consumer_group, f->client_id);
 	registry_unregister(rq->broker->registry, rq->conn, f->producer_group,
 		f->consumer_group, !g || g->notify_changed);
 	return 0;

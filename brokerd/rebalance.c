@@ -127,6 +127,17 @@ void rebalance_unlock(
 	buf_release(&id);
 }
 
+void rebalance_leave(struct rebalance *r, struct str group, struct str client_id)
+{
+	struct lock *l, *next;
+
+	map_foreach (r->locks, l, next) {
+		if (l->id_n > group.n && !l->id[group.n] && !memcmp(l->id, group.p, group.n) &&
+			str_is(client_id, l->owner))
+			drop(r, l);
+	}
+}
+
 void rebalance_tick(struct rebalance *r, int64_t now_ms)
 {
 	struct lock *l, *next;

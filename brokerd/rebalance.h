@@ -33,6 +33,8 @@ bool rebalance_lock(struct rebalance *r, struct str group, const struct queue_na
 	struct str client_id, int64_t now_ms);
 void rebalance_unlock(struct rebalance *r, struct str group, const struct queue_name *q,
 	struct str client_id);
+/* The client left the group: its locks there are free. One whose connection broke may be back. */
+void rebalance_leave(struct rebalance *r, struct str group, struct str client_id);
 void rebalance_tick(struct rebalance *r, int64_t now_ms); /* forgets what expired; each 10 s */
 
 #endif

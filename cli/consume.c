@@ -52,6 +52,7 @@ struct member_state {
 	void *arg;
 	struct arena scratch; /* texts of the request under way */
 	bool ready; /* some queue is READY */
+	struct err refused; /* a pull was, and will be */
 };
 
 /* ---- membership ---- */
@@ -309,6 +310,20 @@ static void on_request(
 
 /* ---- pulling ---- */
 
+/* A group whose consumption is off, a topic that may not be read: not an empty one. */
+static void refuse(struct member_state *s, const struct queue *q, const struct command *answer)
+{
+	struct ctx *cx = s->cx;
+
+	admin_reply_err(answer, q->broker, &s->refused);
+	if (answer->code == RESP_NO_PERMISSION)
+		err_hint(&s->refused,
+			"see whether consumption is on: tdmqctl group describe %s; whether the "
+			"topic may be read: tdmqctl topic describe %s",
+			ctx_name(cx, s->c->group), ctx_name(cx, s->c->topic));
+	client_stop(admin_client(cx->admin));
+}
+
 static void on_pulled(void *arg, int rc, struct reply *rp, const struct err *e UNUSED)
 {
 	struct queue *q = arg;
@@ -329,6 +344,9 @@ static void on_pulled(void *arg, int rc, struct reply *rp, const struct err *e U
 		if (!str_to_i64(command_ext(&rp->cmd, "nextBeginOffset"), 0, INT64_MAX, &next,
 			    "nextBeginOffset", NULL))
 			q->off = next;
+	} else if (rp->cmd.code == RESP_NO_PERMISSION ||
+		   rp->cmd.code == RESP_SUBSCRIPTION_GROUP_NOT_EXIST) {
+		refuse(s, q, &rp->cmd);
 	} else if (rp->cmd.code != RESP_PULL_NOT_FOUND) {
 		q->not_before_ms = clock_mono_ms() + RETRY_PULL_MS;
 	}
@@ -441,6 +459,10 @@ static int step(struct member_state *s)
 			rc = pull(q);
 	if (!rc && !s->ready)
 		client_run(admin_client(s->cx->admin), 200);
+	if (!rc && s->refused.code) {
+		s->cx->err = s->refused;
+		return s->refused.code;
+	}
 	s->ready = false;
 	LL_FOREACH (s->queues, q)
 		if (!rc && q->state == QUEUE_READY && !is_enough(s))
@@ -476,6 +498,12 @@ int consume_run(
 		&cx->mem, "127.0.0.1@%d#%lld", (int)getpid(), (long long)clock_mono_us());
 	s->retry_topic = arena_fmt(&cx->mem, "%s%s", NAMES_RETRY, c->group);
 	rc = add_queues(s, c->topic);
+	if (!rc && !s->queues) {
+		rc = err_set(&cx->err, TQ_EDENIED, "topic '%s' may not be read",
+			ctx_name(cx, c->topic));
+		err_hint(&cx->err, "give it the permission: tdmqctl topic update %s --perm rw",
+			ctx_name(cx, c->topic));
+	}
 	if (!rc)
 		rc = heartbeat(s); /* makes the retry topic */
 	if (!rc)

@@ -221,3 +221,20 @@ send() { # TOPIC BODY [FLAG...]: prints the id
 	[ "${#lines[@]}" = 20 ]
 	[ $((($(date +%s%N) - start) / 1000000)) -lt 3000 ]
 }
+
+@test "message consume: a group whose consumption is off and a topic nobody may read say so" {
+	tdmqctl topic create honest --queues 1
+	tdmqctl group create switched-off
+	tdmqctl message send honest --body x
+	tdmqctl group update switched-off --consumption off
+	run -6 --separate-stderr tdmqctl message consume honest --group switched-off --from earliest --count 1 --wait 5s
+	[ -z "$output" ]
+	[[ $stderr == *permission* && $stderr == *'group describe switched-off'* ]]
+	tdmqctl group update switched-off --consumption on
+	tdmqctl topic update honest --perm w
+	run -6 --separate-stderr tdmqctl message consume honest --group switched-off --from earliest --count 1 --wait 5s
+	[[ $stderr == *'may not be read'* && $stderr == *'--perm rw'* ]]
+	tdmqctl topic update honest --perm rw
+	run -0 --separate-stderr tdmqctl message consume honest --group switched-off --from earliest --count 1 --row-format '%v'
+	[ "$output" = x ]
+}
