@@ -190,19 +190,26 @@ static struct host rd_host(struct rd *r, bool v6)
 /* Everything behind size and magic; a length with its top bit set is beyond any record. */
 static void rd_fields(struct rd *r, struct message *m)
 {
-	m->crc = rd_be32(r);
-	m->queue_id = (int32_t)rd_be32(r);
-	m->flag = (int32_t)rd_be32(r);
-	m->queue_off = (int64_t)rd_be64(r);
-	m->phys_off = (int64_t)rd_be64(r);
-	m->sysflag = (int32_t)rd_be32(r);
-	m->born_ms = (int64_t)rd_be64(r);
+	struct str first = rd_bytes(r, 40), last;
+
+	if (r->bad)
+		return;
+	m->crc = get_be32(first.p);
+	m->queue_id = (int32_t)get_be32(first.p + 4);
+	m->flag = (int32_t)get_be32(first.p + 8);
+	m->queue_off = (int64_t)get_be64(first.p + 12);
+	m->phys_off = (int64_t)get_be64(first.p + 20);
+	m->sysflag = (int32_t)get_be32(first.p + 28);
+	m->born_ms = (int64_t)get_be64(first.p + 32);
 	m->born = rd_host(r, m->sysflag & SYSFLAG_BORN_V6);
 	m->store_ms = (int64_t)rd_be64(r);
 	m->store = rd_host(r, m->sysflag & SYSFLAG_STORE_V6);
-	m->reconsume_times = (int32_t)rd_be32(r);
-	m->prepared_off = (int64_t)rd_be64(r);
-	m->body = rd_bytes(r, rd_be32(r));
+	last = rd_bytes(r, 16);
+	if (r->bad)
+		return;
+	m->reconsume_times = (int32_t)get_be32(last.p);
+	m->prepared_off = (int64_t)get_be64(last.p + 4);
+	m->body = rd_bytes(r, get_be32(last.p + 12));
 	m->topic = rd_bytes(r, m->magic == MESSAGE_MAGIC_V2 ? rd_be16(r) : rd_u8(r));
 	m->properties = rd_bytes(r, rd_be16(r));
 }
