@@ -15,8 +15,8 @@
  * The topic's own write permission is not asked for: routes hide such topics, and what is under
  * way while it changes is welcome. A retry that came too often goes to the dead letter topic.
  *
- * Properties are walked once. What reaches the log has CLUSTER and lacks WAIT; the rest is kept
- * byte for byte.
+ * Properties are walked once. What reaches the log has CLUSTER and, unless it is a batch or parked,
+ * lacks WAIT; the rest is kept byte for byte.
  *
  * A batch is what says so in its header, also with `1` for true as C++ does: Apache takes that
  * for false and stores the batch as one unreadable message.
@@ -193,9 +193,10 @@ static void look(struct str text, struct seen *seen)
 	}
 }
 
-static bool is_left_out(struct str name, bool dead)
+/* As Apache: a message that is parked keeps its WAIT. */
+static bool is_left_out(struct str name, bool parked, bool dead)
 {
-	return str_is(name, PROP_WAIT) || str_is(name, PROP_CLUSTER) ||
+	return (!parked && str_is(name, PROP_WAIT)) || str_is(name, PROP_CLUSTER) ||
 	       (dead && str_is(name, PROP_DELAY));
 }
 
@@ -203,6 +204,7 @@ static bool is_left_out(struct str name, bool dead)
 static void store_properties(
 	struct request *rq, struct str text, const struct seen *seen, bool dead, size_t *at)
 {
+	bool parked = seen->transaction || (seen->delayed && !dead && schedule_level(text) > 0);
 	struct buf *b = rq->scratch;
 	struct prop p;
 
@@ -211,7 +213,7 @@ static void store_properties(
 		buf_add_str(b, text);
 	else
 		while (props_next(&text, &p))
-			if (!is_left_out(p.name, dead))
+			if (!is_left_out(p.name, parked, dead))
 				props_copy(b, *at, &p);
 	props_add(b, *at, PROP_CLUSTER, str_of(rq->broker->cfg->cluster));
 }
@@ -477,6 +479,20 @@ static int batch_read(struct request *rq, struct batch *b)
 	return 0;
 }
 
+/* A member keeps its own properties as they are; those of the request stand behind them. */
+static void batch_properties(struct request *rq, struct str own, struct str common, size_t *at)
+{
+	struct buf *b = rq->scratch;
+	struct prop p;
+
+	*at = b->n;
+	buf_add_str(b, own);
+	props_add(b, *at, PROP_CLUSTER, str_of(rq->broker->cfg->cluster));
+	while (props_next(&common, &p))
+		if (!str_is(p.name, PROP_CLUSTER))
+			props_copy(b, *at, &p);
+}
+
 static int batch_item(struct request *rq, const struct send *f, struct target *t,
 	struct batch *b, size_t i, struct rd *r)
 {
@@ -502,7 +518,7 @@ static int batch_item(struct request *rq, const struct send *f, struct target *t
 	fill(m, rq, f, t);
 	m->flag = it.flag;
 	m->body = it.body;
-	store_properties(rq, it.properties, &seen, false, &b->starts[i]);
+	batch_properties(rq, it.properties, f->properties, &b->starts[i]);
 	b->puts[i].m = m;
 	b->puts[i].tags_code = message_tags_code(seen.tags);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store is opened first: that takes the lock, and recovers what a crash left, so that all
- * queues are written to the end of the log when it is closed again. Then the services are loaded
+ * The store is opened first: that takes the lock, reads the whole log, since Apache's broker loses
+ * all that stands behind a damaged record, and recovers what a crash left, so that all queues are
+ * written to the end of the log when it is closed again. Then the services are loaded
  * as at a start, without a loop, and asked what they know. Apache's files come last, and the mark
  * in our metadata last of all: a handover that is killed is simply done again.
  */
@@ -21,6 +22,7 @@
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
 #include "brokerd/schedule.h"
+#include "brokerd/store/bridge.h"
 #include "brokerd/store/store.h"
 #include "brokerd/tx.h"
 
@@ -33,6 +35,7 @@ struct handing {
 	void *arg;
 	bool dry_run, partial;
 	struct store_opts so;
+	struct store_recovery found;
 	struct store *store;
 	struct metadb *db;
 	struct catalog *catalog;
@@ -120,17 +123,17 @@ static int open_all(struct handing *h, struct err *e)
 		.auto_create_topic = cfg->auto_create_topics,
 		.auto_create_group = cfg->auto_create_groups,
 		.template_queues = (int)cfg->topic_queues };
-	struct store_recovery found;
 	int rc;
 
 	broker_store_opts(cfg, &h->so);
 	fit_index_sizes(h);
 	h->so.inline_io = true;
+	h->so.scan_all = true;
 	(void)((rc = config_address("listen-address",
 			cfg->advertised_address[0] ? cfg->advertised_address
 						   : cfg->listen_address,
 			&h->so.host, e)) ||
-		(rc = store_open(&h->so, &h->store, &found, e)) ||
+		(rc = store_open(&h->so, &h->store, &h->found, e)) ||
 		(rc = metadb_open(&mo, &h->db, e)) ||
 		(rc = catalog_open(h->db, &co, &h->catalog, e)) ||
 		(rc = offsets_open(h->db, &h->offsets, e)));
@@ -361,6 +364,10 @@ static void report(struct handing *h)
 		levels += h->out.delays[i] >= 0;
 	say(h, "log-bytes", store_appended(h->store) - store_min_phys(h->store), 0, "commitlog",
 		"messages, retries, dead letters, delayed and half messages as they are");
+	say(h, "damaged-places", 0, h->found.quarantined, "",
+		h->found.quarantined
+			? "set aside in quarantine/: Apache loses all behind damage"
+			: "");
 	say(h, "topics", (int64_t)h->out.n_topics, 0, apache_file_names[APACHE_TOPICS], "");
 	say(h, "groups", (int64_t)h->out.n_groups, 0, apache_file_names[APACHE_GROUPS], "");
 	say(h, "offsets", (int64_t)h->out.n_offsets, 0, apache_file_names[APACHE_OFFSETS], "");
@@ -399,6 +406,7 @@ static int write_all(struct handing *h, struct err *e)
 int handover(const struct config *cfg, bool dry_run, handover_say fn, void *arg, struct err *e)
 {
 	struct handing h = { .cfg = cfg, .say = fn, .arg = arg, .dry_run = dry_run };
+	int64_t log_min, bridged;
 	int rc;
 
 	arena_init(&h.mem);
@@ -418,7 +426,10 @@ int handover(const struct config *cfg, bool dry_run, handover_say fn, void *arg,
 		rc = write_all(&h, e);
 	if (!rc)
 		report(&h);
+	log_min = h.store ? store_min_phys(h.store) : 0;
 	rc = close_all(&h, rc, e);
+	if (!rc && !dry_run)
+		rc = bridge_queues(cfg->data, log_min, &bridged, e);
 	if (rc)
 		return err_wrap(e, "handover of '%s'", cfg->data);
 	if (!h.partial)

@@ -560,15 +560,27 @@ static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
 	return scan_log(sc, from, end, e);
 }
 
+/* We stopped cleanly at the watermark, and somebody else wrote behind it. */
+static bool went_on(const struct store *s)
+{
+	const struct segment *g = commitlog_find(&s->log, s->synced.watermark);
+	struct message m;
+
+	return s->synced.clean && g &&
+	       record_at(g, s->synced.watermark, log_limit(s), true, &m) == RECORD_GOOD;
+}
+
 static int recover(struct store *s, bool aborted, bool have_synced,
 	struct store_recovery *found, struct err *e)
 {
 	struct scan sc = { .s = s, .found = found };
-	int64_t from = begin_of_scan(s, aborted, have_synced), end = 0;
+	int64_t from =
+		s->o.scan_all ? commitlog_min(&s->log) : begin_of_scan(s, aborted, have_synced);
+	int64_t end = 0;
 	int rc;
 
 	sc.watermark = have_synced ? s->synced.watermark : newest_with_records(s);
-	if (!aborted && !have_synced)
+	if (!aborted && (!have_synced || went_on(s)))
 		sc.watermark = log_limit(s); /* Apache stopped cleanly */
 	rc = scan_from(&sc, from, &end, e);
 	if (!rc && sc.behind) {
@@ -614,7 +626,7 @@ int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_r
 {
 	int rc = 0;
 
-	if (!aborted && have_synced && s->synced.clean)
+	if (!aborted && have_synced && s->synced.clean && !s->o.scan_all)
 		rc = try_clean(s, &found->clean, e);
 	if (!rc && !found->clean && !aborted && !have_synced && !s->log.n && !s->cq.map)
 		found->clean = true; /* an empty directory */

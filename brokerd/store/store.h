@@ -48,6 +48,11 @@ struct store_opts {
 	 */
 	int64_t (*keep_ms)(void *arg, struct str topic);
 	void *keep_arg;
+	/*
+	 * Read the whole log at the opening, whatever is known of it, and set aside what is damaged:
+	 * before it goes to somebody who cannot pass over that.
+	 */
+	bool scan_all;
 	/* No helper threads: syncs and index run inside the calls (tests, offline tools). */
 	bool inline_io;
 	/* Called on the loop thread when the durable watermark moved or a flush failed. */
