@@ -21,6 +21,7 @@
  * A batch is what says so in its header, also with `1` for true as C++ does: Apache takes that
  * for false and stores the batch as one unreadable message.
  */
+#include "brokerd/body.h"
 #include "brokerd/broker.h"
 #include "brokerd/catalog.h"
 #include "brokerd/dispatch.h"
@@ -320,6 +321,7 @@ static void pick_queue(struct target *t, const struct seen *seen)
 static int check_kind(struct request *rq, const struct send *f, const struct seen *seen)
 {
 	int tx = f->sysflag & SYSFLAG_TX_MASK;
+	struct str group;
 
 	if (f->batch && (seen->transaction || tx))
 		return err_set(&rq->err, TQ_EMSGILLEGAL,
@@ -327,10 +329,15 @@ static int check_kind(struct request *rq, const struct send *f, const struct see
 	if (tx && !seen->transaction)
 		return err_set(&rq->err, TQ_EMSGILLEGAL,
 			"a transactional message needs the property TRAN_MSG");
-	if (seen->transaction && !props_get(f->properties, PROP_PGROUP).n)
+	if (!seen->transaction)
+		return 0;
+	group = props_get(f->properties, PROP_PGROUP);
+	if (!group.n)
 		return err_set(&rq->err, TQ_EMSGILLEGAL,
 			"a transactional message needs its producer group, the property PGROUP");
-	return 0;
+	/* Its members are asked, and decide. */
+	return request_permit_group(
+		rq, NEED_PUB, body_name(rq, arena_strn(rq->arena, group.p, group.n)));
 }
 
 static void fill(struct message *m, const struct request *rq, const struct send *f,

@@ -156,7 +156,7 @@ apache_broker() {
 	wait_for 60 broker grep -sq 'boot success' "$APACHE_DIR/$name.out" || return 1
 	# It says so before it has reported to the name server, and a second before it can tell its figures.
 	wait_for 30 "report of $name" answers "$NAMESRV_ADDR" 106 "\"$name\"" || return 1
-	wait_for 30 "figures of $name" answers "127.0.0.1:$port" 28 msgPutTotalTodayNow || return 1
+	wait_for 30 "figures of $name" answers "127.0.0.1:$port" 28 "${APACHE_FIGURES:-msgPutTotalTodayNow}" || return 1
 	export APACHE_BROKER=127.0.0.1:$port
 }
 

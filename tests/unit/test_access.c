@@ -517,6 +517,42 @@ Test(access, no_name_leads_out_of_a_namespace)
 	buf_release(&text);
 }
 
+static int send_half(struct client *c, const char *group)
+{
+	char *props = mem_fmt("TRAN_MSG\001true\002PGROUP\001%s\002", group);
+	int code = ask(c, REQ_SEND_MESSAGE_V2, "body", "b", "shop%t", "c", "TBW102", "d", "1",
+		"e", "0", "f", "4", "g", "1", "h", "0", "i", props, NULL);
+
+	mem_free(props);
+	return code;
+}
+
+/* Its members would be asked what is to become of the message, and would see it. */
+Test(access, a_transaction_is_of_a_group_of_its_own_namespace)
+{
+	struct client *admin, *c;
+	char *token;
+
+	buf_init(&text, 16 << 20);
+	start();
+	admin = administrator();
+	make_namespaces(admin);
+	token = make_role(admin, "app", "shop", "produce");
+	c = client(token, "app");
+	cr_assert_eq(send_half(c, "shop%p"), 0, "%s", text.p);
+	cr_assert_eq(send_half(c, "other%p"), RESP_NO_PERMISSION, "%s", text.p);
+	cr_assert_eq(ask(c, REQ_HEART_BEAT,
+			     "{\"clientID\":\"c\",\"producerDataSet\":[{\"groupName\":"
+			     "\"other%p\"}]}",
+			     NULL),
+		RESP_NO_PERMISSION, "%s", text.p);
+	mem_free(token);
+	client_free(c);
+	client_free(admin);
+	stop();
+	buf_release(&text);
+}
+
 /* A message that is known by its place in the log only. */
 Test(access, an_offset_is_no_way_into_another_namespace)
 {

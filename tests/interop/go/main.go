@@ -171,6 +171,9 @@ func main() {
 		firstPause = time.Duration(ms) * time.Millisecond
 	}
 	rlog.SetLogLevel("fatal")
+	if len(os.Args) > 4 {
+		acl(os.Args[3], os.Args[4])
+	}
 
 	all, c1 := consume("go-all", "go-work", "*", nil)
 	tagged, c2 := consume("go-tag", "go-work", "A || C", nil)
