@@ -10,6 +10,7 @@ part_limits() {
 		return
 	}
 	NAMESRV_PORT='' BROKER_PORT=''
+	rm -rf "$WORK/brokerd"
 	BROKERD_ARGS="--enforce-topic-types --no-auto-create-topics --no-auto-create-groups --max-calls $rate" \
 		brokerd_start || return
 	ctl 'makes what the clients need' '' topic create java-limits java-flood go-limits
