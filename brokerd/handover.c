@@ -16,9 +16,11 @@
 #include "apache.h"
 #include "fsio.h"
 #include "names.h"
+#include "brokerd/acl.h"
 #include "brokerd/adopt.h"
 #include "brokerd/broker.h"
 #include "brokerd/catalog.h"
+#include "brokerd/handover_acl.h"
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
 #include "brokerd/schedule.h"
@@ -27,6 +29,8 @@
 #include "brokerd/tx.h"
 
 #define CONF "broker.conf"
+#define ACL_FILE "plain_acl.yml"
+#define ACL_MAX (64 << 20)
 #define HOUR_MS 3600000LL
 
 struct handing {
@@ -40,6 +44,9 @@ struct handing {
 	struct metadb *db;
 	struct catalog *catalog;
 	struct offsets *offsets;
+	struct acl *acl;
+	struct handover_acl roles;
+	struct buf accounts; /* text of plain_acl.yml */
 	struct event_base *base;
 	struct apache_config out;
 	struct arena mem;
@@ -123,6 +130,7 @@ static int open_all(struct handing *h, struct err *e)
 		.auto_create_topic = cfg->auto_create_topics,
 		.auto_create_group = cfg->auto_create_groups,
 		.template_queues = (int)cfg->topic_queues };
+	struct acl_opts ao = { .required = cfg->authentication };
 	int rc;
 
 	broker_store_opts(cfg, &h->so);
@@ -136,7 +144,8 @@ static int open_all(struct handing *h, struct err *e)
 		(rc = store_open(&h->so, &h->store, &h->found, e)) ||
 		(rc = metadb_open(&mo, &h->db, e)) ||
 		(rc = catalog_open(h->db, &co, &h->catalog, e)) ||
-		(rc = offsets_open(h->db, &h->offsets, e)));
+		(rc = offsets_open(h->db, &h->offsets, e)) ||
+		(rc = acl_open(h->db, &ao, &h->acl, e)));
 	mem_free(path);
 	return rc;
 }
@@ -150,6 +159,8 @@ static int close_all(struct handing *h, int rc, struct err *e)
 		*e = later;
 		rc = later.code;
 	}
+	acl_free(h->acl);
+	mem_wipe_free(h->accounts.p, h->accounts.cap);
 	offsets_free(h->offsets);
 	catalog_free(h->catalog);
 	apache_release(&h->out);
@@ -318,6 +329,7 @@ static void print_conf(const struct handing *h, const char *dir, struct buf *b)
 	buf_addf(b, "autoCreateTopicEnable=%s\nautoCreateSubscriptionGroup=%s\n",
 		cfg->auto_create_topics ? "true" : "false",
 		cfg->auto_create_groups ? "true" : "false");
+	buf_addf(b, "aclEnable=%s\n", cfg->authentication ? "true" : "false");
 	buf_addf(b, "defaultTopicQueueNums=%lld\nenablePropertyFilter=true\n",
 		(long long)cfg->topic_queues);
 	buf_addf(b,
@@ -342,6 +354,22 @@ static int write_conf(const struct handing *h, struct err *e)
 	buf_release(&b);
 	mem_free(path);
 	free(dir);
+	return rc;
+}
+
+/* Apache looks for it in conf/ of its installation, which we do not know. */
+static int write_accounts(const struct handing *h, struct err *e)
+{
+	char *path;
+	int rc;
+
+	if (!h->roles.accounts)
+		return 0;
+	if (buf_err(&h->accounts))
+		return err_set(e, TQ_ETOOBIG, ACL_FILE " would be too large");
+	path = mem_fmt("%s/" ACL_FILE, h->cfg->data);
+	rc = fsio_replace(path, buf_str(&h->accounts), 0600, e);
+	mem_free(path);
 	return rc;
 }
 
@@ -374,6 +402,12 @@ static void report(struct handing *h)
 	say(h, "delay-levels", (int64_t)levels, 0, apache_file_names[APACHE_DELAYS], "");
 	say(h, "half-messages", h->halves, 0, "", "Apache asks their producers");
 	say(h, "settings", 1, 0, CONF, "");
+	say(h, "accounts", h->roles.accounts, h->roles.left + h->roles.narrowed,
+		h->roles.accounts ? ACL_FILE : "",
+		h->roles.left	    ? "Apache takes no key or secret of less than 7 letters"
+		: h->roles.narrowed ? "Apache does not bind a role to addresses"
+		: h->roles.accounts ? "move it to conf/ of Apache's installation"
+				    : "");
 	say(h, "timed-messages", 0, h->timers, "",
 		h->timers
 			? "Apache has no __STARTDELIVERTIME: they wait until brokerd serves again"
@@ -399,7 +433,7 @@ static int write_all(struct handing *h, struct err *e)
 	int rc;
 
 	(void)((rc = apache_save(&h->out, h->cfg->data, e)) || (rc = write_conf(h, e)) ||
-		(rc = metadb_run(h->db, set_mark, h, e)));
+		(rc = write_accounts(h, e)) || (rc = metadb_run(h->db, set_mark, h, e)));
 	return rc;
 }
 
@@ -410,6 +444,7 @@ int handover(const struct config *cfg, bool dry_run, handover_say fn, void *arg,
 	int rc;
 
 	arena_init(&h.mem);
+	buf_init(&h.accounts, ACL_MAX);
 	apache_init(&h.out);
 	h.base = event_base_new();
 	BUG_ON(!h.base);
@@ -419,6 +454,7 @@ int handover(const struct config *cfg, bool dry_run, handover_say fn, void *arg,
 		take_groups(&h);
 		take_offsets(&h);
 		count_namespaces(&h);
+		handover_acl_print(h.acl, &h.out, &h.accounts, &h.roles);
 		count_halves(&h);
 		rc = metadb_run(h.db, take_rest, &h, e);
 	}

@@ -6,6 +6,7 @@
  *
  *	DIR/config/topics.json subscriptionGroup.json consumerOffset.json delayOffset.json
  *	DIR/broker.conf		file sizes, names and ports that fit
+ *	DIR/plain_acl.yml	roles, if there are any; for conf/ of Apache's installation
  *
  *	rc = handover(cfg, &opts, say, arg, e);
  *

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "apache.h"
+#include "brokerd/acl.h"
 #include "brokerd/adopt.h"
 #include "brokerd/catalog.h"
 #include "brokerd/handover.h"
@@ -268,5 +269,61 @@ Test(handover, refuses_a_directory_that_is_not_ours)
 	box_open(&b);
 	box_close(&b);
 	cr_expect_eq(hand(&b, false, &said), 0);
+	box_release(&b);
+}
+
+static void acl_step(void *arg UNUSED, int rc, const struct err *e)
+{
+	cr_assert_eq(rc, 0, "%s", e->msg);
+}
+
+static void make_role(struct box *b, struct acl *a, const char *name, const char *ns, int bits)
+{
+	struct acl_role r = { .name = name, .remark = "", .allow_from = "" };
+	struct acl_grant g = { ACL_NAMESPACE, ns, bits };
+	struct err e = ERR_INIT;
+
+	cr_assert_eq(acl_create(a, &r, acl_step, NULL, &e), 0, "%s", e.msg);
+	while (metadb_deliver(b->db))
+		;
+	cr_assert_eq(acl_grant(a, str_of(name), &g, acl_step, NULL, &e), 0, "%s", e.msg);
+	while (metadb_deliver(b->db))
+		;
+}
+
+/* Apache does not start with a file that holds one account it refuses. */
+Test(handover, roles_become_accounts_and_those_apache_refuses_are_left)
+{
+	struct acl_opts ao = { .required = true };
+	struct err e = ERR_INIT;
+	struct said said;
+	struct acl *a;
+	struct stat st;
+	struct buf text;
+	struct box b;
+	char *path;
+
+	box_init(&b);
+	box_open(&b);
+	put_topic(&b, "shop%orders", 2, TOPIC_MIXED, "");
+	put_topic(&b, "bank%cheques", 2, TOPIC_MIXED, "");
+	cr_assert_eq(acl_open(b.db, &ao, &a, &e), 0, "%s", e.msg);
+	make_role(&b, a, "orders-app", "shop", ACL_PRODUCE);
+	make_role(&b, a, "tiny", "shop", ACL_CONSUME);
+	acl_free(a);
+	box_close(&b);
+	cr_expect_eq(hand(&b, false, &said), TQ_EPARTIAL);
+	cr_expect_str_eq(said.left, "accounts 1\n");
+	kit_read_file(b.dir, "plain_acl.yml", &text);
+	cr_expect_not_null(strstr(text.p, "  secretKey: \"orders-app\"\n"));
+	cr_expect_not_null(
+		strstr(text.p, "  topicPerms:\n  - \"shop%orders=PUB\"\n"), "%s", text.p);
+	cr_expect_null(strstr(text.p, "cheques"));
+	cr_expect_null(strstr(text.p, "tiny"));
+	path = kit_path(b.dir, "plain_acl.yml");
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_eq(st.st_mode & 0777, 0600);
+	mem_free(path);
+	buf_release(&text);
 	box_release(&b);
 }
