@@ -9,8 +9,8 @@
  * Descriptors sit in a small direct-mapped table.
  *
  * Invariants: 1. tail_at <= written <= max where there is a tail; without one written == max.
- * 2. A queue is on the dirty list exactly while written < max, and the list is in order of
- * dirty_phys. 3. digest is the sum of queue digests times
+ * 2. A queue is on the dirty list exactly while it has units that are neither written nor in the
+ * batch, and the list is in order of dirty_phys, behind what the batch has. 3. digest is the sum of queue digests times
  * (max + DIGEST_FIRST * (first + 1)).
  */
 #include "brokerd/store/consumequeue.h"
@@ -28,6 +28,7 @@
 #define TAIL_MIN 8
 #define TAIL_MAX 256
 #define TAIL_KEEP 64
+#define TAIL_HUGE 16384 /* of a queue whose writing does not end */
 #define PATH_BYTES 4096
 #define DIGEST_FIRST 0x9e3779b97f4a7c15u
 
@@ -128,6 +129,7 @@ void cq_forget_all(struct cq *c)
 {
 	struct queue *q, *tmp;
 
+	(void)cq_batch_collect(c, true, NULL);
 	map_foreach (c->map, q, tmp)
 		queue_free(c, q);
 }
@@ -275,7 +277,7 @@ static int write_queue(struct cq *c, struct queue *q, struct err *e)
 
 int cq_write_out(struct cq *c, int max, struct err *e)
 {
-	int rc = 0;
+	int rc = cq_batch_collect(c, true, e);
 
 	while (!rc && c->dirty && max-- > 0)
 		rc = write_queue(c, c->dirty, e);
@@ -284,6 +286,8 @@ int cq_write_out(struct cq *c, int max, struct err *e)
 
 int64_t cq_written_phys(const struct cq *c, int64_t end)
 {
+	if (c->batch)
+		return cq_batch_oldest(c->batch);
 	return c->dirty ? c->dirty->dirty_phys : end;
 }
 
@@ -298,7 +302,9 @@ static void tail_room(struct cq *c, struct queue *q)
 	}
 	if (n < q->tail_cap)
 		return;
-	if (n >= TAIL_MAX && q->written < q->max) {
+	if (q->writing && n >= TAIL_HUGE)
+		(void)cq_batch_collect(c, true, NULL);
+	if (n >= TAIL_MAX && q->written < q->max && !q->writing) {
 		struct err e = ERR_INIT;
 
 		if (write_queue(c, q, &e))
@@ -528,6 +534,7 @@ int cq_drop_topic(struct cq *c, struct str topic, const char *to, struct err *e)
 	char path[PATH_BYTES];
 	struct queue *q, *tmp;
 
+	(void)cq_batch_collect(c, true, NULL);
 	map_foreach (c->map, q, tmp)
 		if (str_eq(queue_topic(q), topic))
 			queue_free(c, q);

@@ -6,7 +6,7 @@
  *	offset in the commit log 8 | record size 4 | tags code 8
  *
  * The latest units of a queue are kept in memory, written ones too: whoever reads at the end
- * reads memory. They are written to the files some at a time (cq_write_out) and synced at a
+ * reads memory. They are written to the files some at a time (cq_batch_begin) and synced at a
  * checkpoint; until then the commit log is what holds them, and recovery reads it again. Where
  * the disk is full, units wait in memory.
  *
@@ -38,6 +38,7 @@ struct queue {
 	int64_t tail_at;
 	int tail_cap; /* units */
 	bool made; /* its directory is there */
+	bool writing; /* a batch has units of it */
 	bool fresh; /* entries of new directories and files are not synced */
 	int64_t dirty_phys; /* record of its oldest unwritten unit */
 	struct queue *prev, *next_dirty; /* unwritten units, oldest first */
@@ -55,6 +56,7 @@ struct cq {
 	struct queue *map;
 	struct queue *dirty, *unsynced, *warm;
 	uint64_t digest; /* sum over queues of digest * max */
+	struct cq_batch *batch; /* under way, or NULL */
 	bool full; /* the last write met a full disk; what waits, waits */
 	int failed; /* code of a failed write: the store must go read-only */
 	int64_t lost; /* files of unexpected length met while loading */
@@ -104,6 +106,16 @@ void cq_skip_to(struct cq *c, struct queue *q, int64_t off, int64_t phys);
 
 /* Writes what waits, oldest queue first, at most `max` queues. On TQ_ENOSPACE they go on waiting. */
 int cq_write_out(struct cq *c, int max, struct err *e);
+/*
+ * The same on another thread: cq_batch_begin() takes what waits of at most `max` queues, oldest
+ * first (NULL: nothing waits), cq_batch_run() writes it, there, and frees its hold. The loop takes
+ * the outcome in with cq_batch_collect(), which does nothing while it goes on; with `stop` it ends
+ * first, and what was not written waits again. One at a time.
+ */
+struct cq_batch *cq_batch_begin(struct cq *c, int max);
+void cq_batch_run(void *batch);
+int cq_batch_collect(struct cq *c, bool stop, struct err *e);
+int64_t cq_batch_oldest(const struct cq_batch *b); /* record of its first unit */
 /* All records below this have their units in the files; `end` if nothing waits. */
 int64_t cq_written_phys(const struct cq *c, int64_t end);
 /* Paths of files and directories that must be synced so that what is written is durable. */

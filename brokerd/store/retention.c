@@ -35,7 +35,6 @@
 #define INDEX_EVERY 6 /* checkpoints */
 #define FILES_A_ROUND 10
 #define MANY_FILES 64
-#define QUEUES_A_ROUND 64
 
 struct checkpoint_job {
 	struct store *s; /* borrowed: the helper may read index through it */
@@ -326,7 +325,7 @@ static void start_job(struct store *s, bool with_index)
 	j->s = s;
 	j->synced = s->synced;
 	j->synced.queued = cq_written_phys(&s->cq, end);
-	j->has_digest = !s->cq.dirty;
+	j->has_digest = !s->cq.dirty && !s->cq.batch;
 	j->synced.digest = s->cq.digest;
 	j->synced.queue_file_bytes = s->cq.file_bytes;
 	j->times.queue_ms = j->times.log_ms = queued_ms(s, j->synced.queued);
@@ -374,7 +373,8 @@ int retention_checkpoint(struct store *s, bool now, bool with_index, struct err 
 		job_free(s->job);
 		s->job = NULL;
 	}
-	rc = cq_write_out(&s->cq, now ? INT32_MAX : QUEUES_A_ROUND, e);
+	if (now)
+		rc = cq_write_out(&s->cq, INT32_MAX, e);
 	if (rc)
 		return rc;
 	start_job(s, with_index);

@@ -26,8 +26,7 @@
 #include "brokerd/store/roster.h"
 
 #define DISK_RETRY_MS 200
-#define QUEUES_US 4000 /* at a time for writing queues */
-#define QUEUES_STEP 16
+#define QUEUES_A_BATCH 2048
 #define INDEX_LAG (1 << 20) /* bytes: a job for the index at the latest then */
 #define INDEX_STEP 512 /* records under one hold of its lock */
 #define QUERY_CATCH_UP_MS 20
@@ -662,14 +661,18 @@ int64_t store_held_back(const struct store *s)
 /* Thousands of queues may wait, each with a file to be opened or even made: nobody else does. */
 bool store_write_queues(struct store *s)
 {
-	int64_t end_us = clock_mono_us() + QUEUES_US;
 	struct err e = ERR_INIT;
-	int rc = 0;
+	struct cq_batch *b;
+	int rc;
 
 	if (s->read_only)
 		return false;
-	while (!rc && s->cq.dirty && (s->o.inline_io || clock_mono_us() < end_us))
-		rc = cq_write_out(&s->cq, QUEUES_STEP, &e);
+	rc = cq_batch_collect(&s->cq, false, &e);
+	b = rc || s->cq.batch ? NULL : cq_batch_begin(&s->cq, QUEUES_A_BATCH);
+	if (b) {
+		work_post(&s->work, cq_batch_run, b);
+		rc = s->o.inline_io ? cq_batch_collect(&s->cq, false, &e) : rc;
+	}
 	if (rc)
 		log_every(5, LOG_ERROR_, "store", "%s", e.msg);
 	note_queues(s);

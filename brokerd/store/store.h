@@ -234,8 +234,8 @@ struct store_disk_marks {
 };
 void store_set_disk_marks(struct store *s, const struct store_disk_marks *m);
 /*
- * Writes entries of queues that are in memory only to their files, for a few milliseconds. True:
- * there are more, so call again soon. store_tick() does it too.
+ * Has the helper thread write entries of queues that are in memory only to their files. True: there
+ * are more, so call again soon. store_tick() does it too.
  */
 bool store_write_queues(struct store *s);
 /* Housekeeping on a timer (each second): retention, checkpoint, disk state. retention_ms < 0: for ever. */
