@@ -277,5 +277,7 @@ uint64_t str_hash(struct str s)
 	if (s.n)
 		memcpy(&w, s.p, s.n);
 	h = (h ^ w ^ seed) * k;
-	return h ^ h >> 32;
+	h = (h ^ h >> 32) * 0xff51afd7ed558ccdu; /* names that count up differ in few bits */
+	h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53u;
+	return h ^ h >> 33;
 }

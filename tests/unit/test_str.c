@@ -224,3 +224,20 @@ Test(str, table_hashes_depend_on_every_byte_and_the_length)
 		cr_expect_neq(str_hash((struct str){ s, n }), h, "%zu zeros", n);
 	cr_assert_eq(str_hash((struct str){ s, sizeof(s) }), h);
 }
+
+/* As ten thousand topics are named; a table that stops growing is a list. */
+Test(str, table_hashes_of_names_that_count_up_fill_a_table)
+{
+	static int buckets[128];
+	char name[32];
+	int most = 0;
+
+	for (int i = 0; i < 1280; i++) {
+		int *b;
+
+		snprintf(name, sizeof(name), "topic-%d", i);
+		b = &buckets[str_hash(str_of(name)) % ARRAY_LEN(buckets)];
+		most = MAX(most, ++*b);
+	}
+	cr_expect_lt(most, 40, "ten in each were right, there are %d", most);
+}
