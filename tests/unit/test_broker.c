@@ -751,6 +751,58 @@ Test(broker, sends_wait_for_the_rate_and_are_refused_beyond_it)
 	client_free(c);
 }
 
+static void one_of_each(struct config *cfg)
+{
+	never_flush(cfg);
+	cfg->max_producers = cfg->max_consumers = 1;
+}
+
+/* The code a heartbeat of another client of g-1 is answered with. */
+static int beat(int fd, struct command *cmd)
+{
+	command_init(cmd, REQ_HEART_BEAT);
+	cmd->body = STR("{\"clientID\":\"you\",\"consumerDataSet\":[{\"groupName\":\"g-1\","
+			"\"subscriptionDataSet\":[{\"topic\":\"t-1\",\"subString\":\"*\"}]}]}");
+	put_frame(fd, cmd);
+	do
+		cr_assert(get_frame(fd, cmd));
+	while (!(cmd->flag & FLAG_RESPONSE));
+	return cmd->code;
+}
+
+Test(broker, a_topic_has_so_many_producers_and_consumers)
+{
+	static struct command rq;
+	struct client *c = client();
+	int fd, other, code = -1;
+
+	start(one_of_each);
+	fd = dial();
+	other = dial();
+	fill_send(&rq, "t-1", STR("b"));
+	for (int i = 0; i < 2; i++) {
+		put_frame(fd, &rq);
+		cr_assert(get_frame(fd, &rq));
+		cr_assert_eq(rq.code, RESP_SUCCESS, "the first stays");
+		fill_send(&rq, "t-1", STR("b"));
+	}
+	cr_assert_eq(send_one(c, STR("c"), 5000), RESP_MESSAGE_ILLEGAL);
+	cr_assert_eq(beat(fd, &rq), RESP_SUCCESS);
+	cr_assert_eq(beat(fd, &rq), RESP_SUCCESS, "who is one already stays one");
+	cr_assert_eq(beat(other, &rq), RESP_LIMIT_REACHED);
+	cr_assert(str_eq(
+		rq.remark, STR("topic 't-1' has 1 consumers, its limit: see max-consumers")));
+	close(fd);
+	for (int i = 0; i < 100 && code != RESP_SUCCESS; i++) /* until the broker sees it go */
+		code = send_one(c, STR("c"), 5000);
+	cr_assert_eq(code, RESP_SUCCESS);
+	code = beat(other, &rq);
+	cr_assert_eq(code, RESP_SUCCESS, "%d: %.*s", code, (int)rq.remark.n, rq.remark.p);
+	close(other);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
 Test(broker, stops_while_answers_are_late)
 {
 	static struct command rq;
