@@ -52,7 +52,7 @@ CLI_O     := $(filter-out $(TDMQCTL_O),$(call objs,cli))
 BROKERD_O := $(filter-out $(B)/obj/brokerd/main.o,$(call objs,brokerd brokerd/store))
 UNIT_O    := $(call objs,tests/unit)
 
-.PHONY: all deps quickstart check check-suites check-san check-unit check-wire check-cli check-fault \
+.PHONY: all torture deps quickstart check check-suites check-san check-unit check-wire check-cli check-fault \
 	lint format man fuzz fuzz-corpus bench bench-tools interop install clean
 all: $(B)/tdmqctl $(B)/brokerd
 
@@ -95,6 +95,12 @@ $(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/kit.o $(B)/libtdmq.a
 bench-tools: $(patsubst tests/bench/%.c,$(B)/bench-%,$(filter-out %/kit.c,$(wildcard tests/bench/*.c)))
 bench: all bench-tools
 	@tests/bench/run.sh $(BENCH)
+
+# Long runs, not part of `check`.
+$(B)/torture-%: $(B)/obj/tests/torture/%.o $(B)/libbrokerd.a $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS) $(BROKERD_LIBS) -lm
+torture: $(patsubst tests/torture/%.c,$(B)/torture-%,$(wildcard tests/torture/*.c))
+	@for t in $^; do $$t || exit 1; done
 
 # One harness per decoder; `fuzz` lets each look for more for FUZZ_SECONDS, `fuzz-corpus` only
 # replays what is known. What they find goes to $(B)-fuzz/found.

@@ -20,6 +20,8 @@
  *
  * token and secretKey are there only where it says so. A topic that is denied has neither.
  *
+ * 50 to 53 are refused while authentication is off.
+ *
  * An account of 50 is a role named like its access key. What Apache's accounts have and ours do
  * not is whiteRemoteAddress, an address that need not sign: it is refused, the list of 53 does it.
  */
@@ -428,6 +430,14 @@ static int put_account(struct request *rq, const struct account *f)
 		l, acl_put_account(acl_of(rq), &r, g.kinds, later_done, l, &rq->err));
 }
 
+/* As with Apache, which has no accounts then. Roles can be made ready before. */
+static int check_on(struct request *rq)
+{
+	if (acl_required(acl_of(rq)))
+		return 0;
+	return err_set(&rq->err, TQ_EFAIL, "authentication is off");
+}
+
 /* A refusal has the code Apache gives it. */
 static int answer_as(struct request *rq, int rc, int response)
 {
@@ -438,7 +448,11 @@ static int answer_as(struct request *rq, int rc, int response)
 
 static int update_account(struct request *rq, const void *fields)
 {
-	return answer_as(rq, put_account(rq, fields), RESP_UPDATE_AND_CREATE_ACL_CONFIG_FAILED);
+	int rc = check_on(rq);
+
+	if (!rc)
+		rc = put_account(rq, fields);
+	return answer_as(rq, rc, RESP_UPDATE_AND_CREATE_ACL_CONFIG_FAILED);
 }
 
 struct account_key {
@@ -452,11 +466,15 @@ static const struct field account_key_fields[] = {
 static int delete_account(struct request *rq, const void *fields)
 {
 	const struct account_key *f = fields;
-	struct later *l = later_new(rq, NULL, NULL);
+	struct later *l;
+	int rc = check_on(rq);
 
-	return answer_as(rq,
-		later_started(l, acl_delete(acl_of(rq), f->key, true, later_done, l, &rq->err)),
-		RESP_DELETE_ACL_CONFIG_FAILED);
+	if (!rc) {
+		l = later_new(rq, NULL, NULL);
+		rc = later_started(
+			l, acl_delete(acl_of(rq), f->key, true, later_done, l, &rq->err));
+	}
+	return answer_as(rq, rc, RESP_DELETE_ACL_CONFIG_FAILED);
 }
 
 struct white_list {
@@ -470,21 +488,25 @@ static const struct field white_list_fields[] = {
 static int update_white_list(struct request *rq, const void *fields)
 {
 	const struct white_list *f = fields;
-	struct later *l = later_new(rq, NULL, NULL);
+	struct later *l;
+	int rc = check_on(rq);
 
-	return answer_as(rq,
-		later_started(l,
-			acl_set_allow_list(acl_of(rq), f->addresses, later_done, l, &rq->err)),
-		RESP_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG_FAILED);
+	if (!rc) {
+		l = later_new(rq, NULL, NULL);
+		rc = later_started(l,
+			acl_set_allow_list(acl_of(rq), f->addresses, later_done, l, &rq->err));
+	}
+	return answer_as(rq, rc, RESP_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG_FAILED);
 }
 
 static int acl_versions(struct request *rq, const void *fields UNUSED)
 {
 	struct data_version dv;
 	char text[96];
+	int rc = check_on(rq);
 
-	if (!acl_required(acl_of(rq)))
-		return err_set(&rq->err, TQ_EFAIL, "authentication is off");
+	if (rc)
+		return rc;
 	acl_version(acl_of(rq), &dv.counter, &dv.timestamp_ms);
 	snprintf(text, sizeof(text), "{\"counter\":%lld,\"timestamp\":%lld}",
 		(long long)dv.counter, (long long)dv.timestamp_ms);

@@ -3,6 +3,8 @@
  * message: send, look up, follow and consume messages. Reading never moves a position; `consume`
  * is the one command that joins a group.
  */
+#include <unistd.h>
+
 #include "clock.h"
 #include "cmd.h"
 #include "consume.h"
@@ -48,6 +50,7 @@ static const char *broker_of(struct ctx *cx, const struct message *m)
 struct printer {
 	struct ctx *cx;
 	const char *format; /* NULL: rows of the chosen output */
+	bool clean; /* for people: nothing that steers a terminal */
 	enum msg_body body;
 	int64_t n, limit; /* limit 0: none */
 	const struct match *match; /* NULL: all */
@@ -62,6 +65,7 @@ static int printer_init(struct printer *p, const char *format)
 	p->format = format;
 	if (!format && (kind == OUT_TABLE || kind == OUT_WIDE))
 		p->format = ROW_FORMAT;
+	p->clean = !p->cx->set.out.raw && (!format || isatty(STDOUT_FILENO));
 	if (!rc && !p->format)
 		rc = out_begin(p->cx->out, &message_view, &p->cx->err);
 	return rc;
@@ -76,7 +80,7 @@ static int print_message(struct printer *p, const struct message *m, const char 
 
 	if (p->format) {
 		buf_init(&b, 64 << 20);
-		msg_format(cx, p->format, m, broker, &b);
+		msg_format(cx, p->format, m, broker, p->clean, &b);
 		rc = out_text(cx->out, buf_str(&b), &cx->err);
 		buf_release(&b);
 	} else {

@@ -13,6 +13,7 @@
 #include "credentials.h"
 #include "ctx.h"
 #include "names.h"
+#include "table.h"
 
 #define DEFAULT_NAMESERVER "127.0.0.1:9876"
 #define TIMEOUT_MAX_MS 3600000 /* 1h, as the message says */
@@ -226,14 +227,19 @@ static bool is_secret(struct str key)
 /* What servers and names say must not steer the terminal. */
 static void print_text(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	struct buf b;
 
-		if (c < ' ' || c == 0x7f)
-			fprintf(stderr, "\\x%02x", c);
-		else
-			fputc(c, stderr);
-	}
+	buf_init(&b, 1 << 20);
+	table_clean(&b, s);
+	fwrite(b.p ? b.p : "", 1, b.n, stderr);
+	buf_release(&b);
+}
+
+static void print_line(const char *before, const char *text)
+{
+	fputs(before, stderr);
+	print_text(str_of(text));
+	fputc('\n', stderr);
 }
 
 static void trace_fields(const struct command *c)
@@ -384,7 +390,7 @@ static PRINTF(2, 0) void say(const char *prefix, const char *fmt, va_list ap)
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	fprintf(stderr, "%s%s\n", prefix, text);
+	print_line(prefix, text);
 }
 
 bool ctx_dry_run(struct ctx *cx, const char *fmt, ...)
@@ -485,7 +491,7 @@ void ctx_warn(struct ctx *cx, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	strv_add(&cx->warnings, str_of(text));
-	fprintf(stderr, "warning: %s\n", text);
+	print_line("warning: ", text);
 }
 
 /* "consumer not online" -> "ConsumerNotOnline" */
@@ -543,11 +549,11 @@ void ctx_report(struct ctx *cx, const struct err *e)
 		report_json(e);
 		return;
 	}
-	fprintf(stderr, "error: %s\n", *e->msg ? e->msg : err_text(e->code));
+	print_line("error: ", *e->msg ? e->msg : err_text(e->code));
 	if (*e->why)
-		fprintf(stderr, "  why: %s\n", e->why);
+		print_line("  why: ", e->why);
 	if (*e->hint)
-		fprintf(stderr, "  try: %s\n", e->hint);
+		print_line("  try: ", e->hint);
 }
 
 void ctx_failed(struct ctx *cx, const char *fmt, ...)

@@ -10,6 +10,7 @@
 #include "names.h"
 #include "props.h"
 #include "view.h"
+#include "table.h"
 #include "when.h"
 
 static const struct col message_cols[] = { { "id", "id", COL_TEXT, 0 },
@@ -172,6 +173,7 @@ struct row {
 	const struct message *m;
 	const char *broker;
 	struct buf *out;
+	bool clean; /* nothing that steers a terminal */
 };
 
 static void put_topic(struct row *r, struct str arg UNUSED)
@@ -202,19 +204,28 @@ static void put_id(struct row *r, struct str arg UNUSED)
 	buf_puts(r->out, id);
 }
 
+/* What senders chose. */
+static void put_text(struct row *r, struct str s)
+{
+	if (r->clean)
+		table_clean(r->out, s);
+	else
+		buf_add_str(r->out, s);
+}
+
 static void put_keys(struct row *r, struct str arg UNUSED)
 {
-	buf_add_str(r->out, props_get(r->m->properties, PROP_KEYS));
+	put_text(r, props_get(r->m->properties, PROP_KEYS));
 }
 
 static void put_tags(struct row *r, struct str arg UNUSED)
 {
-	buf_add_str(r->out, props_get(r->m->properties, PROP_TAGS));
+	put_text(r, props_get(r->m->properties, PROP_TAGS));
 }
 
 static void put_property(struct row *r, struct str arg)
 {
-	buf_add_str(r->out, props_get(r->m->properties, arena_strn(&r->cx->mem, arg.p, arg.n)));
+	put_text(r, props_get(r->m->properties, arena_strn(&r->cx->mem, arg.p, arg.n)));
 }
 
 static void put_stored(struct row *r, struct str arg UNUSED)
@@ -238,7 +249,7 @@ static void put_body(struct row *r, struct str arg)
 	else if (str_is(arg, "json"))
 		json_quote(r->out, body);
 	else
-		buf_add_str(r->out, body);
+		put_text(r, body);
 }
 
 static void put_length(struct row *r, struct str arg UNUSED)
@@ -332,9 +343,9 @@ int msg_format_check(const char *format, struct err *e)
 }
 
 void msg_format(struct ctx *cx, const char *format, const struct message *m, const char *broker,
-	struct buf *out)
+	bool clean, struct buf *out)
 {
-	struct row r = { cx, m, broker, out };
+	struct row r = { cx, m, broker, out, clean };
 
 	for (const char *f = format; *f;) {
 		char c = *f++;

@@ -33,10 +33,10 @@ cJSON *msg_item(
 /*
  * --row-format: %t topic, %q queue, %b broker, %o offset, %i id, %k keys, %g tags, %p{NAME} property,
  * %s store time, %B born time, %v body (%v{hex} %v{base64} %v{json}), %l length, %r retries, %%;
- * \n \t \0 \\. TQ_EUSAGE for anything else.
+ * \n \t \0 \\. TQ_EUSAGE for anything else. clean: what senders chose as table_clean() has it.
  */
 int msg_format_check(const char *format, struct err *e);
 void msg_format(struct ctx *cx, const char *format, const struct message *m, const char *broker,
-	struct buf *out);
+	bool clean, struct buf *out);
 
 #endif

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "fsio.h"
 #include "mem.h"
+#include "table.h"
 #include "when.h"
 
 #define LINE_MAX_ 2048
@@ -77,17 +78,15 @@ void log_set_level(enum log_level level)
 /* Control bytes as \xNN, so that a line stays a line; quotes too, inside quotes. */
 static void add_escaped(struct buf *b, const char *s, bool quoted)
 {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '\n')
-			buf_puts(b, "\\n");
-		else if (c < 32 || c == 127)
-			buf_addf(b, "\\x%02x", c);
-		else if (quoted && (c == '"' || c == '\\'))
-			buf_addf(b, "\\%c", c);
-		else
-			buf_putc(b, (char)c);
+	for (size_t n; *s; s += n) {
+		n = strcspn(s, "\"\\");
+		table_clean(b, (struct str){ s, n });
+		if (n)
+			continue;
+		n = 1;
+		if (quoted)
+			buf_putc(b, '\\');
+		buf_putc(b, *s);
 	}
 }
 

@@ -94,6 +94,13 @@ size_t table_text_width(struct str s)
 	return width;
 }
 
+/* They turn the order in which what follows is shown. */
+static bool is_bidi(uint32_t r)
+{
+	return r == 0x61c || r == 0x200e || r == 0x200f || (r >= 0x202a && r <= 0x202e) ||
+	       (r >= 0x2066 && r <= 0x2069);
+}
+
 void table_clean(struct buf *b, struct str s)
 {
 	size_t n;
@@ -107,7 +114,7 @@ void table_clean(struct buf *b, struct str s)
 			buf_addf(b, "\\x%02x", r);
 		else if (n == 1 && r >= 0x80)
 			buf_puts(b, "\xef\xbf\xbd");
-		else if (r >= 0x80 && r < 0xa0) /* C1: terminals obey them */
+		else if ((r >= 0x80 && r < 0xa0) || is_bidi(r)) /* C1: terminals obey them */
 			buf_addf(b, "\\u%04x", r);
 		else
 			buf_add(b, s.p, n);

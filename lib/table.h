@@ -51,7 +51,7 @@ void table_settle(struct table *t);
 /* Appends the header, the first time, and the rows held; forgets them. */
 void table_print(struct table *t, struct buf *out);
 
-/* Appends s with control characters as \n, \t, \x1b. */
+/* Appends s with what a terminal would obey or turn around as \n, \t, \x1b, \u202e. */
 void table_clean(struct buf *b, struct str s);
 /* Columns on a terminal: wide characters two, combining ones none. */
 size_t table_text_width(struct str s);

@@ -237,3 +237,22 @@ role() { # NAME: fresh, its token in NAME.tok
 	[ "$status" -ne 0 ]
 	[ ! -e elsewhere ]
 }
+
+@test "what senders and servers say does not steer the terminal" {
+	odd=$'a\e[31mb\a\u202ec\rd'
+	tdmqctl -q topic create -N shop odd --queues 1
+	tdmqctl -q message send odd -N shop --key "$odd" --tag "$odd" --body "$odd"$'\n'"$odd" >/dev/null
+	for args in 'query odd --since 1h' 'query odd --since 1h -o wide' 'consume odd --group pay-svc --from earliest --count 1'; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr tdmqctl message $args -N shop
+		[[ $output != *[$'\e\a\r']* && $output != *$'\u202e'* && $output == *'a\x1b[31mb\x07\u202ec\rd'* ]]
+	done
+	run -2 --separate-stderr tdmqctl topic describe "$odd"
+	[[ $stderr != *[$'\e\a\r']* && $stderr != *$'\u202e'* ]]
+	run -0 --separate-stderr tdmqctl role create odd --description "$odd"
+	[[ $output != *[$'\e\a\r']* && $output == *'\u202e'* ]]
+	# Bytes are bytes where a program asked for them.
+	run -0 --separate-stderr tdmqctl message query odd -N shop --since 1h --row-format '%k'
+	[ "$output" = "$odd" ]
+	run ! grep -P '[\x00-\x09\x0b-\x1f\x7f]' "$BATS_FILE_TMPDIR/log"
+}

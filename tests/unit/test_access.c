@@ -460,6 +460,74 @@ Test(access, what_a_role_loses_hits_its_open_connections_at_once)
 	buf_release(&text);
 }
 
+/* --- 50 to 53 --- */
+
+static const struct {
+	const char *why, *key, *secret, *topics, *white;
+	int code;
+	const char *says;
+} accounts[] = {
+	{ "a new one", "account1", "12345678", "T1=PUB|SUB,T2=DENY", NULL, 0, NULL },
+	{ "other permissions", "account1", NULL, "T1=PUB", NULL, 0, NULL },
+	{ "no such permission", "account1", NULL, "T1=WRITE", NULL, 209, "WRITE" },
+	{ "no permission at all", "account1", NULL, "T1", NULL, 209, "NAME=PERMISSION" },
+	{ "an address that need not sign", "account1", NULL, NULL, "10.0.0.1", 209,
+		"whiteRemoteAddress" },
+	{ "a new one without a secret", "account2", NULL, NULL, NULL, 209, "secretKey" },
+	{ "a short key", "x", "12345678", NULL, NULL, 209, "shorter" },
+	{ "no key", NULL, "12345678", NULL, NULL, 1, "accessKey" },
+	{ "a role's name", "a-role-01", "12345678", NULL, NULL, 209, "taken" },
+	{ "the administrator's", "admin", "12345678", NULL, NULL, 209, "" },
+};
+
+Test(access, accounts_of_apaches_tools)
+{
+	struct client *admin, *c;
+
+	buf_init(&text, 16 << 20);
+	start();
+	admin = administrator();
+	mem_free(make_role(admin, "a-role-01", NULL, NULL));
+	for (size_t i = 0; i < ARRAY_LEN(accounts); i++) {
+		command_init(&rq, REQ_UPDATE_AND_CREATE_ACL_CONFIG);
+		command_add(&rq, "accessKey", str_of(accounts[i].key));
+		command_add(&rq, "secretKey", str_of(accounts[i].secret));
+		command_add(&rq, "topicPerms", str_of(accounts[i].topics));
+		command_add(&rq, "whiteRemoteAddress", str_of(accounts[i].white));
+		cr_assert_eq(call(admin, &rq, &text), accounts[i].code, "%s: %s",
+			accounts[i].why, text.p);
+		if (accounts[i].says)
+			cr_assert(strstr(text.p, accounts[i].says), "%s: %s", accounts[i].why,
+				text.p);
+		cr_assert_null(strstr(text.p, "12345678"));
+	}
+	c = client("account1", "12345678");
+	cr_assert_eq(send_to(c, "T1"), 0, "%s", text.p);
+	cr_assert_eq(send_to(c, "T2"), RESP_NO_PERMISSION);
+	cr_assert_eq(ask(admin, REQ_DELETE_ACL_CONFIG, NULL, "accessKey", "account1", NULL), 0);
+	cr_assert_eq(send_to(c, "T1"), RESP_NO_PERMISSION);
+	cr_assert_eq(
+		ask(admin, REQ_DELETE_ACL_CONFIG, NULL, "accessKey", "account1", NULL), 210);
+	client_free(c);
+	cr_assert_eq(ask(admin, REQ_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG, NULL, "globalWhiteAddrs",
+			     "nonsense", NULL),
+		211);
+	cr_assert_eq(ask(admin, REQ_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG, NULL, "globalWhiteAddrs",
+			     "10.9.0.*,127.0.0.1", NULL),
+		0);
+	c = client(NULL, NULL);
+	cr_assert_eq(send_to(c, "T1"), 0, "%s", text.p);
+	cr_assert_eq(ask(c, REQ_GET_ALL_TOPIC_CONFIG, NULL, NULL), 0, "it may look");
+	cr_assert_eq(ask(c, REQ_LIST_ROLES, NULL, NULL), RESP_NO_PERMISSION);
+	cr_assert_eq(ask(admin, REQ_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG, NULL, NULL), 0);
+	cr_assert_eq(send_to(c, "T1"), RESP_NO_PERMISSION, "%s", text.p);
+	cr_assert_eq(ask(admin, REQ_GET_BROKER_CLUSTER_ACL_INFO, NULL, NULL), 0);
+	client_free(c);
+	client_free(admin);
+	stop();
+	buf_release(&text);
+}
+
 /* --- S2 --- */
 
 static const char *const escapes[] = { "other%t", "t", "%other%t", "%RETRY%other%g",
