@@ -92,6 +92,7 @@ static int group_gone(struct request *rq, void *arg)
 
 	if (gone->offsets)
 		offsets_delete_group(rq->broker->offsets, str_of(gone->name));
+	stats_forget_group(rq->broker->stats, str_of(gone->name));
 	log_info("group", "group '%s' deleted", gone->name);
 	return 0;
 }

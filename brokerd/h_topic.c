@@ -13,6 +13,7 @@
 #include "brokerd/offsets.h"
 #include "brokerd/registry.h"
 #include "brokerd/senders.h"
+#include "brokerd/stats.h"
 #include "brokerd/store/store.h"
 #include "clock.h"
 #include "log.h"
@@ -100,6 +101,7 @@ static int topic_gone(struct request *rq, void *arg)
 
 	offsets_delete_topic(rq->broker->offsets, name);
 	hold_wake_topic(rq->broker->hold, name);
+	stats_forget_topic(rq->broker->stats, name);
 	senders_forget_topic(rq->broker->senders, name);
 	if (store_delete_topic(rq->broker->store, name, &e))
 		log_err("topic", &e);

@@ -32,6 +32,31 @@ setting() { tdmqctl broker config get "$1" -o json | json "d['items'][0]['value'
 	[[ $(figure putMessageDistributeTime) == "[<=0ms]:"* ]]
 }
 
+@test "broker stats: every figure that rocketmq-exporter parses is there, in its form" {
+	tdmqctl -q topic create exported --if-not-exists
+	tdmqctl -q message send exported --body later --delay-level 3 >/dev/null
+	tdmqctl broker stats brokerd -o json | python3 -c '
+import json, re, sys
+# BrokerRuntimeStats of the exporter: one that is missing or of another form drops the broker.
+got = {i["name"]: i["value"] for i in json.load(sys.stdin)["items"]}
+whole = """msgPutTotalTodayNow msgGetTotalTodayNow msgPutTotalTodayMorning msgGetTotalTodayMorning
+msgPutTotalYesterdayMorning msgGetTotalYesterdayMorning sendThreadPoolQueueHeadWaitTimeMills
+queryThreadPoolQueueHeadWaitTimeMills pullThreadPoolQueueHeadWaitTimeMills queryThreadPoolQueueSize
+pullThreadPoolQueueSize sendThreadPoolQueueSize sendThreadPoolQueueCapacity pullThreadPoolQueueCapacity
+queryThreadPoolQueueCapacity bootTimestamp commitLogMinOffset commitLogMaxOffset dispatchMaxBuffer brokerVersion
+pageCacheLockTimeMills getMessageEntireTimeMax putMessageEntireTimeMax putMessageTimesTotal putMessageSizeTotal
+startAcceptSendRequestTimeStamp earliestMessageTimeStamp remainTransientStoreBufferNumbs dispatchBehindBytes"""
+number = r"\d+(\.\d+)?"
+forms = {k: r"-?\d+" for k in whole.split()}
+forms |= {k: number for k in "consumeQueueDiskRatio commitLogDiskRatio putMessageAverageSize putLatency99 putLatency999".split()}
+forms |= {k: f"{number} {number} {number}" for k in "putTps getMissTps getTransferedTps getTotalTps getFoundTps".split()}
+forms |= {"remainHowManyDataToFlush": r"\d+ B", "runtime": r"\[ .* \]", "brokerVersionDesc": r"V4_9_\d",
+          "commitLogDirCapacity": rf"Total : {number} GiB, Free : {number} GiB\.",
+          "putMessageDistributeTime": r"(\[[^\] ]+\]:\d+ ){13}", "scheduleMessageOffset_3": r"\d+,\d+"}
+wrong = [k for k in forms if not re.fullmatch(forms[k], got.get(k, ""))]
+assert not wrong, [(k, got.get(k)) for k in wrong]'
+}
+
 @test "broker lag: groups and topics, those that are far enough behind" {
 	tdmqctl -q topic create behind --queues 1
 	tdmqctl -q group create slow
