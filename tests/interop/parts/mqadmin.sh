@@ -2,16 +2,36 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # mqadmin: all subcommands of mqadmin against Apache and brokerd at the same time, their output compared; then the
-# requests of a day, and codes, fields and bodies of the replies.
+# requests of a day, and codes, fields and bodies of the replies. Last, the commands for access control, where there is.
 
 part_mqadmin() {
 	local address
 	apache_pair mqadmin traceTopicEnable=true || return
 	address=$NAMESRV_ADDR
 	BROKERD_DATA=$WORK/mqadmin BROKERD_ARGS='--broker broker-a --order-messages' brokerd_start && {
-		at_both recorded_commands mqadmin-differs.txt all
+		at_both recorded_commands mqadmin-differs.txt "$INTEROP/mqadmin-acl.txt"
 		at_both recorded_session session-differs.txt
 	}
+	brokerd_stop
+	apache_pair_end
+	with_access_control
+}
+
+# An access key of Apache's has more than six letters, brokerd's administrator is admin. tools.yml is what mqadmin
+# signs with.
+with_access_control() {
+	local secret=interop-secret-1
+	mkdir -p "$WORK/apache/conf"
+	printf 'globalWhiteRemoteAddresses:\n- 127.0.0.1\naccounts:\n- accessKey: administrator\n  secretKey: %s\n  admin: true\n' \
+		$secret >"$WORK/apache/conf/plain_acl.yml"
+	printf 'accessKey: administrator\nsecretKey: %s\n' $secret >"$WORK/tools.apache"
+	printf 'accessKey: admin\nsecretKey: %s\n' $secret >"$WORK/tools.brokerd"
+	printf %s $secret >"$WORK/admin.secret"
+	chmod 600 "$WORK/admin.secret"
+	apache_pair mqadmin aclEnable=true || return
+	address=$NAMESRV_ADDR
+	BROKERD_DATA=$WORK/mqadmin-acl BROKERD_ARGS="--broker broker-a --authentication --admin-secret-file $WORK/admin.secret" \
+		brokerd_start && at_both recorded_acl mqadmin-acl-differs.txt
 	brokerd_stop
 	apache_pair_end
 }
@@ -29,12 +49,15 @@ at_both() {
 }
 
 # In a folder of its own, because consumerStatus leaves files where it runs.
-recorded_commands() { # FILE
-	local dir=$1.dir
-	mkdir "$dir" && cd "$dir" || return
-	NAMESRV_ADDR=$NS EXPORT_DIR=./export INTEROP_HOME=$dir \
-		java_run Mqadmin record <"$INTEROP/mqadmin-all.txt" >"$1" 2>"$1.err"
+recorded_mqadmin() { # COMMANDS FILE [TOOLS]
+	local dir=$2.dir
+	mkdir -p "$dir/conf" && cd "$dir" || return
+	[ -z "${3:-}" ] || cp "$3" "$dir/conf/tools.yml"
+	NAMESRV_ADDR=$NS EXPORT_DIR=./export INTEROP_HOME=$dir java_run Mqadmin record <"$INTEROP/$1" >"$2" 2>"$2.err"
 }
+
+recorded_commands() { recorded_mqadmin mqadmin-all.txt "$1"; }
+recorded_acl() { recorded_mqadmin mqadmin-acl.txt "$1" "$WORK/tools.${1##*.}"; }
 
 recorded_session() { # FILE
 	"$BIN/wire" -r "$ADDR" "$NS" "$INTEROP/session.txt" >"$1" 2>"$1.err"
