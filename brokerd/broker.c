@@ -242,6 +242,7 @@ void broker_settings_changed(struct broker *b)
 	log_set_level((enum log_level)b->cfg->log_level);
 	if (b->tx)
 		tx_set_limits(b->tx, &limits);
+	rebalance_set_lock(b->rebalance, b->cfg->queue_lock);
 	store_set_disk_marks(b->store, &marks);
 }
 
@@ -391,6 +392,7 @@ static int start_services(struct broker *b, struct err *e)
 	b->registry = registry_new(&ro);
 	b->routes = routes_new();
 	b->rebalance = rebalance_new();
+	rebalance_set_lock(b->rebalance, b->cfg->queue_lock);
 	b->hold = hold_new(b);
 	server_on_close(b->server, on_close, b);
 	rc = redo_open(b->store, b->metadb, &b->redo, e);

@@ -22,6 +22,7 @@ struct lock {
 
 struct rebalance {
 	struct lock *locks;
+	int64_t lock_ms;
 };
 
 void rebalance_notify(void *arg UNUSED, struct conn *c, struct str group)
@@ -35,7 +36,15 @@ void rebalance_notify(void *arg UNUSED, struct conn *c, struct str group)
 
 struct rebalance *rebalance_new(void)
 {
-	return mem_alloc(sizeof(struct rebalance));
+	struct rebalance *r = mem_alloc(sizeof(*r));
+
+	r->lock_ms = REBALANCE_LOCK_MS;
+	return r;
+}
+
+void rebalance_set_lock(struct rebalance *r, int64_t ms)
+{
+	r->lock_ms = ms;
 }
 
 static void drop(struct rebalance *r, struct lock *l)
@@ -108,7 +117,7 @@ bool rebalance_lock(struct rebalance *r, struct str group, const struct queue_na
 		mem_free(l->owner);
 		l->owner = mem_strn(client_id.p, client_id.n);
 	}
-	l->until_ms = now_ms + REBALANCE_LOCK_MS;
+	l->until_ms = now_ms + r->lock_ms;
 out:
 	buf_release(&id);
 	return mine;

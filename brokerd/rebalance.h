@@ -3,7 +3,7 @@
  * rebalance: who of a group has which queue is worked out by the clients; the broker tells them
  * when to look again (40), and keeps the locks by which orderly consumers make sure (41, 42).
  *
- * A lock is (group, topic, broker, queue) -> client id. It lasts 60 s from its last renewal;
+ * A lock is (group, topic, broker, queue) -> client id. It lasts 60 s (queue-lock) from its last renewal;
  * then, or after an unlock, anybody may take it. It survives the owner's connection, not a
  * restart. Times are monotonic.
  */
@@ -16,13 +16,14 @@
 struct conn;
 struct rebalance;
 
-#define REBALANCE_LOCK_MS 60000
+#define REBALANCE_LOCK_MS 60000 /* unless set otherwise */
 
 /* Sends 40 for the group to a member: the registry's notify. */
 void rebalance_notify(void *broker, struct conn *c, struct str group);
 
 struct rebalance *rebalance_new(void);
 void rebalance_free(struct rebalance *r);
+void rebalance_set_lock(struct rebalance *r, int64_t ms); /* of locks from now on */
 
 struct queue_name {
 	struct str topic, broker;

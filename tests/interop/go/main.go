@@ -159,6 +159,10 @@ func keys(prefix string, n int) (out []string) {
 }
 
 func main() {
+	if os.Args[1] == "reset" {
+		reset(os.Args[2:])
+		return
+	}
 	if os.Args[1] == "limits" {
 		limits(os.Args[2:])
 		return
