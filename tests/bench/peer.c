@@ -43,7 +43,7 @@ static void say(int fd, const void *p, size_t n)
 		give_up(strerror(errno), NULL);
 }
 
-/* Reads until the text has come. */
+/* Reads until the text has come, and all of its line. */
 static void await(int fd, const char *text)
 {
 	char in[8192];
@@ -56,7 +56,7 @@ static void await(int fd, const char *text)
 			give_up("no greeting", NULL);
 		n += (size_t)got;
 		in[n] = '\0';
-		if (memmem(in, n, text, strlen(text)))
+		if (memmem(in, n, text, strlen(text)) && (in[n - 1] == '\n' || in[0] == *text))
 			return;
 		if (n > sizeof(in) / 2)
 			give_up(in, NULL);
@@ -74,11 +74,10 @@ static void nats_hello(int fd, int index)
 	if (!index)
 		buf_addf(&b, "PUB $JS.API.STREAM.CREATE.bench in.0 %zu\r\n%s\r\n",
 			sizeof(stream) - 1, stream);
-	buf_puts(&b, "PING\r\n");
+	else
+		buf_puts(&b, "PING\r\n");
 	say(fd, b.p, b.n);
-	await(fd, "PONG\r\n");
-	if (!index)
-		usleep(200000); /* the stream's own answer */
+	await(fd, index ? "PONG\r\n" : "stream_create_response");
 	buf_release(&b);
 }
 
