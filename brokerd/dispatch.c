@@ -309,10 +309,10 @@ static const struct lookup *find(const struct dispatch *d, int code)
 
 /* --- the answer --- */
 
-static void add_ext(struct request *rq, const char *key, struct str v)
+void reply_ext(struct request *rq, struct str key, struct str v)
 {
 	BUG_ON(rq->n_ext == REPLY_MAX_EXT);
-	rq->ext[rq->n_ext++] = (struct ext){ str_of(key), v };
+	rq->ext[rq->n_ext++] = (struct ext){ key, v };
 }
 
 void reply_code(struct request *rq, int response)
@@ -331,7 +331,7 @@ void reply_remark(struct request *rq, const char *fmt, ...)
 	rq->remark = str_of(arena_str(rq->arena, text));
 }
 
-void reply_i64(struct request *rq, const char *key, int64_t v)
+void reply_ext_i64(struct request *rq, struct str key, int64_t v)
 {
 	char text[24], *p = text + sizeof(text);
 	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
@@ -341,17 +341,12 @@ void reply_i64(struct request *rq, const char *key, int64_t v)
 	while (u /= 10);
 	if (v < 0)
 		*--p = '-';
-	reply_str(rq, key, (struct str){ p, (size_t)(text + sizeof(text) - p) });
+	reply_ext_copy(rq, key, (struct str){ p, (size_t)(text + sizeof(text) - p) });
 }
 
-void reply_bool(struct request *rq, const char *key, bool v)
+void reply_ext_copy(struct request *rq, struct str key, struct str v)
 {
-	add_ext(rq, key, v ? STR("true") : STR("false"));
-}
-
-void reply_str(struct request *rq, const char *key, struct str v)
-{
-	add_ext(rq, key, (struct str){ arena_strn(rq->arena, v.p, v.n), v.n });
+	reply_ext(rq, key, (struct str){ arena_strn(rq->arena, v.p, v.n), v.n });
 }
 
 void reply_body(struct request *rq, struct buf *b)

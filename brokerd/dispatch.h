@@ -197,9 +197,13 @@ int request_permit_record(struct request *rq, enum need need, int64_t phys_off) 
 /* Keys are string literals. Values are copied where they are not borrowed for long enough. */
 void reply_code(struct request *rq, int response); /* other than 0 */
 void reply_remark(struct request *rq, const char *fmt, ...) PRINTF(2, 3);
-void reply_i64(struct request *rq, const char *key, int64_t v);
-void reply_bool(struct request *rq, const char *key, bool v);
-void reply_str(struct request *rq, const char *key, struct str v); /* copied */
+#define reply_i64(rq, key, v) reply_ext_i64(rq, STR(key), v)
+#define reply_bool(rq, key, v) reply_ext(rq, STR(key), (v) ? STR("true") : STR("false"))
+#define reply_str(rq, key, v) reply_ext_copy(rq, STR(key), v)
+#define reply_lit(rq, key, v) reply_ext(rq, STR(key), STR(v)) /* v is a literal too */
+void reply_ext(struct request *rq, struct str key, struct str v); /* borrows v as well */
+void reply_ext_copy(struct request *rq, struct str key, struct str v);
+void reply_ext_i64(struct request *rq, struct str key, int64_t v);
 /* The bytes of b, which is empty afterwards. TQ_ETOOBIG in b is an error answer. */
 void reply_body(struct request *rq, struct buf *b);
 /* Borrowed: a literal, arena memory, or bytes that outlive the handler's return. */

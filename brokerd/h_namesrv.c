@@ -371,9 +371,10 @@ static int set_write(struct request *rq, struct str broker, bool wiped, const ch
 
 	if (str_eq(broker, own_name(rq))) {
 		catalog_opts(c)->write_wiped = wiped;
-		reply_i64(rq, count, catalog_topic_count(c));
+		reply_ext_i64(rq, str_of(count), catalog_topic_count(c));
 	} else {
-		reply_i64(rq, count, routes_set_write(rq->broker->routes, broker, !wiped));
+		reply_ext_i64(rq, str_of(count),
+			routes_set_write(rq->broker->routes, broker, !wiped));
 	}
 	return 0;
 }

@@ -51,7 +51,9 @@ static void pass_on(struct request *rq, const struct command *answer)
 	for (int i = 0; i < MIN(answer->n_ext, REPLY_MAX_EXT); i++) {
 		const struct ext *x = &answer->ext[i];
 
-		reply_str(rq, arena_strn(rq->arena, x->key.p, x->key.n), x->value);
+		reply_ext_copy(rq,
+			(struct str){ arena_strn(rq->arena, x->key.p, x->key.n), x->key.n },
+			x->value);
 	}
 	buf_init(&body, BODY_MAX);
 	buf_add_str(&body, answer->body);

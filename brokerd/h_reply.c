@@ -178,7 +178,7 @@ static void push(
 
 static void region(struct request *rq)
 {
-	reply_str(rq, "MSG_REGION", STR("DefaultRegion"));
+	reply_lit(rq, "MSG_REGION", "DefaultRegion");
 	reply_bool(rq, "TRACE_ON", true);
 }
 

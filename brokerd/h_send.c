@@ -598,7 +598,7 @@ static int send_message(struct request *rq, const void *fields)
 	struct target t;
 	int rc;
 
-	reply_str(rq, "MSG_REGION", STR("DefaultRegion"));
+	reply_lit(rq, "MSG_REGION", "DefaultRegion");
 	reply_bool(rq, "TRACE_ON", true);
 	rc = hold_check_room(rq->broker->hold, &rq->err);
 	if (!rc)

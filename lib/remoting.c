@@ -539,6 +539,17 @@ static inline uint64_t gather(const char *p, size_t n)
 	return (uint64_t)first << 32 | last;
 }
 
+#ifdef __SSE2__
+/* One bit for each of the 16 bytes at p that has to be escaped. */
+static inline unsigned escapes16(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const void *)p);
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+
+	return (unsigned)(_mm_movemask_epi8(low) | byte16_is(v, '"') | byte16_is(v, '\\'));
+}
+#endif
+
 /* How many bytes from the front can stay as they are. */
 static inline size_t clean(struct str s)
 {
@@ -546,12 +557,10 @@ static inline size_t clean(struct str s)
 
 #ifdef __SSE2__
 	for (; s.n - i >= 16; i += 16) {
-		__m128i v = _mm_loadu_si128((const void *)(s.p + i));
-		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-		int hit = _mm_movemask_epi8(low) | byte16_is(v, '"') | byte16_is(v, '\\');
+		unsigned hit = escapes16(s.p + i);
 
 		if (hit)
-			return i + (size_t)__builtin_ctz((unsigned)hit);
+			return i + (size_t)__builtin_ctz(hit);
 	}
 #endif
 	for (; s.n - i >= 8; i += 8) {
@@ -596,19 +605,51 @@ static void quote_tail(struct buf *b, struct str s)
 	b->n = (size_t)(to - b->p);
 }
 
-/* What stands before a string, and the string in quotes. */
+/* Up to 16 bytes by two moves that may overlap. */
+static inline void copy_short(char *to, const char *p, size_t n)
+{
+	if (n >= 8) {
+		memcpy(to, p, 8);
+		memcpy(to + n - 8, p + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(to, p, 4);
+		memcpy(to + n - 4, p + n - 4, 4);
+	} else if (n) {
+		to[0] = p[0];
+		to[n / 2] = p[n / 2];
+		to[n - 1] = p[n - 1];
+	}
+}
+
+/* The same for n bytes, at most 16, that were copied to a place where 16 can be read. */
+static inline size_t clean_short(const char *p, size_t n)
+{
+#ifdef __SSE2__
+	unsigned hit = escapes16(p) & ((1u << n) - 1);
+
+	return hit ? (size_t)__builtin_ctz(hit) : n;
+#else
+	return clean((struct str){ p, n });
+#endif
+}
+
+/* What stands before a string, and the string in quotes. A short one is copied, then looked at. */
 static inline void quote(struct buf *b, char before, struct str s)
 {
-	size_t n = clean(s);
-	char *to = buf_reserve(b, n + 3);
+	size_t n = s.n > 16 ? clean(s) : s.n;
+	char *to = buf_reserve(b, MAX(n, 16) + 3);
 
 	if (!to)
 		return;
-	*to++ = before;
-	*to++ = '"';
-	if (n)
-		memcpy(to, s.p, n);
-	to[n] = '"';
+	to[0] = before;
+	to[1] = '"';
+	if (s.n > 16) {
+		memcpy(to + 2, s.p, n);
+	} else {
+		copy_short(to + 2, s.p, n);
+		n = clean_short(to + 2, n);
+	}
+	to[n + 2] = '"';
 	b->n += n + 2 + (n == s.n);
 	if (n < s.n)
 		quote_tail(b, str_skip(s, n));

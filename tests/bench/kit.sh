@@ -9,9 +9,9 @@
 
 ROUNDS=${ROUNDS:-3}
 TIME_EACH=${TIME_EACH:-2s}
-WARM=${WARM:-20} # seconds of load before Apache counts: its compiler
+WARM=${WARM:-16} # seconds of load before Apache counts: its compiler
 N=${N:-1000000} # messages of the rows that store a given number
-TOUCH=${TOUCH:-2500} # MiB of page cache touched before a turn
+TOUCH=${TOUCH:-1500} # MiB of page cache touched before a turn
 
 broker=
 peers=()
@@ -26,7 +26,7 @@ median() {
 	sort -g | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)]; else print "-" }'
 }
 ratio() { # A B: A / B
-	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f\n", a / b; else print "-" }'
+	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf (a < b ? "%.4f\n" : "%.2f\n"), a / b; else print "-" }'
 }
 thousands() {
 	sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"${1%.*}"
@@ -151,7 +151,7 @@ settle() {
 	[ "$TOUCH" = 0 ] || dd if=/dev/zero of="$dir/touch" bs=1M count="$TOUCH" status=none
 	rm -f "$dir/touch"
 	sync
-	sleep 0.5
+	sleep 0.3
 }
 others() { # SIGNAL SIDE: to the other side
 	if [ "$2" = ours ]; then
