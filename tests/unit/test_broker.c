@@ -1,234 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A whole broker in a child process, its clients in the test. What the disk does to it is decided
- * by a VFS in front of the real one, told through shared memory.
- */
-#include <criterion/criterion.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "brokerd/broker.h"
-#include "brokerd/dispatch.h"
-#include "brokerd/hold.h"
-#include "brokerd/server.h"
-#include "brokerd/store/store.h"
-#include "client.h"
-#include "clock.h"
-#include "fsio.h"
-#include "log.h"
-#include "mem.h"
-#include "thread.h"
-
-struct shared {
-	_Atomic int port;
-	_Atomic bool sync_fails, sync_hangs, disk_full;
-	_Atomic int syncs;
-};
-
-static struct shared *sh;
-static char dir[64];
-static pid_t child;
-
-/* --- the disk --- */
-
-static int odd_fdatasync(int fd)
-{
-	while (sh->sync_hangs)
-		usleep(1000);
-	sh->syncs++;
-	if (sh->sync_fails) {
-		errno = EIO;
-		return -1;
-	}
-	return vfs_system.fdatasync(fd);
-}
-
-static int odd_fallocate(int fd, int mode, off_t off, off_t len)
-{
-	if (sh->disk_full) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return vfs_system.fallocate(fd, mode, off, len);
-}
-
-/* --- the child --- */
-
-static void watch_parent(void *arg)
-{
-	struct broker *b = arg;
-
-	if (getppid() == 1)
-		broker_quit(b);
-}
-
-static struct broker *stopping;
-
-static void on_term(int sig UNUSED)
-{
-	stopping->stopping = true; /* seen by look_for_stop() */
-}
-
-static void look_for_stop(void *arg)
-{
-	struct broker *b = arg;
-
-	if (b->stopping)
-		broker_quit(b);
-}
-
-typedef void (*tune)(struct config *cfg);
-
-static int serve(tune change)
-{
-	struct vfs odd = vfs_system;
-	struct err e = ERR_INIT;
-	struct config cfg;
-	struct broker b;
-	struct conf conf;
-	int rc;
-
-	odd.fdatasync = odd_fdatasync;
-	odd.fallocate = odd_fallocate;
-	vfs_set(&odd);
-	thread_become(&on_loop);
-	log_set_level(LOG_ERROR_);
-	conf_init(&conf, config_keys, &cfg, NULL);
-	cfg.data = dir;
-	cfg.nameserver_port = cfg.broker_port = cfg.vip_port = 0;
-	cfg.auto_create_topics = cfg.auto_create_groups = true;
-	cfg.unlimited = true;
-	cfg.commitlog_file_size = 16 << 20;
-	if (change)
-		change(&cfg);
-	rc = broker_start(&b, &cfg, &e);
-	if (rc) {
-		fprintf(stderr, "%s\n", e.msg);
-		sh->port = -1;
-		return 1;
-	}
-	stopping = &b;
-	signal(SIGTERM, on_term);
-	signal(SIGPIPE, SIG_IGN);
-	server_every(b.server, 20, look_for_stop, &b);
-	server_every(b.server, 500, watch_parent, &b);
-	sh->port = b.broker_port;
-	broker_run(&b);
-	return broker_stop(&b, &e) ? 2 : 0;
-}
-
-static void start(tune change)
-{
-	sh->port = 0;
-	child = fork();
-	if (!child)
-		_exit(serve(change));
-	for (int i = 0; i < 500 && !sh->port; i++)
-		usleep(10000);
-	cr_assert_gt(sh->port, 0);
-}
-
-static int stop(void)
-{
-	int status = -1;
-
-	kill(child, SIGTERM);
-	waitpid(child, &status, 0);
-	child = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void setup(void)
-{
-	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	cr_assert_neq(sh, MAP_FAILED);
-	snprintf(dir, sizeof(dir), "/tmp/tdmq-broker.XXXXXX");
-	cr_assert_not_null(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-	char *line = mem_fmt("rm -rf %s", dir);
-
-	if (child)
-		kill(child, SIGKILL);
-	cr_assert_eq(system(line), 0);
-	mem_free(line);
-}
+/* A whole broker and what goes wrong around it: see broker_kit.h. */
+#include "broker_kit.h"
 
 TestSuite(broker, .init = setup, .fini = teardown, .timeout = 30);
-
-/* --- clients --- */
-
-static const char *address(void)
-{
-	static char a[32];
-
-	snprintf(a, sizeof(a), "127.0.0.1:%d", sh->port);
-	return a;
-}
-
-static void fill_send(struct command *rq, const char *topic, struct str body)
-{
-	command_init(rq, REQ_SEND_MESSAGE_V2);
-	command_add(rq, "b", str_of(topic));
-	command_add(rq, "c", STR("TBW102"));
-	command_add(rq, "d", STR("4"));
-	command_add(rq, "e", STR("0"));
-	command_add(rq, "f", STR("0"));
-	command_add(rq, "g", STR("1"));
-	command_add(rq, "h", STR("0"));
-	rq->body = body;
-}
-
-/* Code of the answer; -1 when none came. */
-static int send_one(struct client *c, struct str body, int timeout_ms)
-{
-	static struct command rq;
-	struct reply *r = NULL;
-	struct err e = ERR_INIT;
-	int code = -1;
-
-	fill_send(&rq, "t-1", body);
-	if (!client_call(c, address(), &rq, timeout_ms, &r, &e))
-		code = r->cmd.code;
-	reply_free(r);
-	return code;
-}
-
-static int64_t queue_end(struct client *c)
-{
-	static struct command rq;
-	struct reply *r = NULL;
-	struct err e = ERR_INIT;
-	int64_t end = -1;
-
-	command_init(&rq, REQ_GET_MAX_OFFSET);
-	command_add(&rq, "topic", STR("t-1"));
-	command_add(&rq, "queueId", STR("0"));
-	cr_assert_eq(client_call(c, address(), &rq, 5000, &r, &e), 0, "%s", e.msg);
-	cr_assert_eq(
-		str_to_i64(command_ext(&r->cmd, "offset"), 0, INT64_MAX, &end, "offset", &e),
-		0);
-	reply_free(r);
-	return end;
-}
-
-static struct client *client(void)
-{
-	struct client_opts o = { 0 };
-
-	return client_new(&o);
-}
 
 static void flush_sync(struct config *cfg)
 {
@@ -278,12 +52,6 @@ static void answered(void *arg, int rc, struct reply *r, const struct err *e UNU
 	w->done = true;
 	w->code = rc ? -1 : r->cmd.code;
 	reply_free(r);
-}
-
-static void never_flush(struct config *cfg)
-{
-	cfg->flush = STORE_FLUSH_ASYNC;
-	cfg->flush_interval = 60000;
 }
 
 Test(broker, a_clean_stop_syncs_and_answers_first)
@@ -339,8 +107,6 @@ Test(broker, held_pulls_are_answered_at_the_end)
 	client_free(c);
 }
 
-static int dial(void);
-
 Test(broker, refuses_sends_while_too_many_wait_for_the_disk)
 {
 	struct client *c = client();
@@ -381,17 +147,6 @@ Test(broker, refuses_sends_while_too_many_wait_for_the_disk)
 }
 
 /* --- connections --- */
-
-static int dial(void)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)sh->port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
-}
 
 static bool ends_within(int fd, int ms)
 {
@@ -577,39 +332,6 @@ Test(broker, survives_requests_with_flipped_bits_and_cut_ones, .timeout = 120)
 
 /* --- what others make it do --- */
 
-static void put_frame(int fd, const struct command *cmd)
-{
-	struct buf out;
-
-	buf_init(&out, FRAME_MAX);
-	command_encode(&out, cmd);
-	cr_assert_not(buf_err(&out));
-	cr_assert_eq(send(fd, out.p, out.n, MSG_NOSIGNAL), (ssize_t)out.n);
-	buf_release(&out);
-}
-
-/* The next frame; *cmd is valid until the next call. False when none comes. */
-static bool get_frame(int fd, struct command *cmd)
-{
-	static char frame[1 << 16];
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct err e = ERR_INIT;
-	size_t n = 0, total = 4;
-
-	while (n < total) {
-		ssize_t got = poll(&p, 1, 3000) == 1 ? recv(fd, frame + n, total - n, 0) : 0;
-
-		if (got <= 0)
-			return false;
-		n += (size_t)got;
-		if (n == 4)
-			frame_measure((struct str){ frame, n }, &total, &e);
-		cr_assert_leq(total, sizeof(frame));
-	}
-	cr_assert_eq(command_decode(frame, total, cmd, &e), 0, "%s", e.msg);
-	return true;
-}
-
 /* A consumer that is a member of g-1 and does only what the test does. */
 static int join(void)
 {
@@ -710,112 +432,6 @@ Test(broker, relays_no_more_than_the_client_reads)
 	cr_assert_eq(stop(), 0);
 	client_free(c);
 	mem_free(body);
-}
-
-static void fifty_calls(struct config *cfg)
-{
-	never_flush(cfg);
-	cfg->max_calls = 50;
-	cfg->throttle_wait = 200;
-}
-
-Test(broker, sends_wait_for_the_rate_and_are_refused_beyond_it)
-{
-	enum { N = 100, BURST = 11, WAITING = 10 };
-	static struct command rq;
-	struct client *c = client();
-	int64_t begun = clock_mono_ms();
-	int fd, done = 0, refused = 0;
-
-	start(fifty_calls);
-	fd = dial();
-	fill_send(&rq, "t-1", STR("b"));
-	for (int i = 0; i < N; i++)
-		put_frame(fd, &rq);
-	for (int i = 0; i < N; i++) {
-		cr_assert(get_frame(fd, &rq), "answer %d of %d", i, N);
-		done += rq.code == RESP_SUCCESS;
-		refused += rq.code == RESP_SERVICE_NOT_AVAILABLE;
-	}
-	cr_assert_eq(done + refused, N);
-	cr_assert_geq(done, BURST + WAITING - 1);
-	cr_assert_leq(done, BURST + WAITING + (clock_mono_ms() - begun) / 20 + 1);
-	cr_assert_gt(refused, 0);
-	cr_assert_eq(queue_end(c), done, "what was refused is not stored");
-	for (int i = 0; i < 20; i++)
-		cr_assert_eq(send_one(c, STR("c"), 5000), RESP_SUCCESS,
-			"who waits for the answer is never too fast");
-	cr_assert_geq(clock_mono_ms() - begun, 400);
-	close(fd);
-	cr_assert_eq(stop(), 0);
-	client_free(c);
-}
-
-static void one_of_each(struct config *cfg)
-{
-	never_flush(cfg);
-	cfg->max_producers = cfg->max_consumers = 1;
-}
-
-/* The code a heartbeat of another client of g-1 is answered with. */
-static int beat(int fd, struct command *cmd)
-{
-	command_init(cmd, REQ_HEART_BEAT);
-	cmd->body = STR("{\"clientID\":\"you\",\"consumerDataSet\":[{\"groupName\":\"g-1\","
-			"\"subscriptionDataSet\":[{\"topic\":\"t-1\",\"subString\":\"*\"}]}]}");
-	put_frame(fd, cmd);
-	do
-		cr_assert(get_frame(fd, cmd));
-	while (!(cmd->flag & FLAG_RESPONSE));
-	return cmd->code;
-}
-
-Test(broker, a_topic_has_so_many_producers_and_consumers)
-{
-	static struct command rq;
-	struct client *c = client();
-	int fd, other, code = -1;
-
-	start(one_of_each);
-	fd = dial();
-	other = dial();
-	fill_send(&rq, "t-1", STR("b"));
-	for (int i = 0; i < 2; i++) {
-		put_frame(fd, &rq);
-		cr_assert(get_frame(fd, &rq));
-		cr_assert_eq(rq.code, RESP_SUCCESS, "the first stays");
-		fill_send(&rq, "t-1", STR("b"));
-	}
-	cr_assert_eq(send_one(c, STR("c"), 5000), RESP_MESSAGE_ILLEGAL);
-	cr_assert_eq(beat(fd, &rq), RESP_SUCCESS);
-	cr_assert_eq(beat(fd, &rq), RESP_SUCCESS, "who is one already stays one");
-	cr_assert_eq(beat(other, &rq), RESP_LIMIT_REACHED);
-	cr_assert(str_eq(
-		rq.remark, STR("topic 't-1' has 1 consumers, its limit: see max-consumers")));
-	close(fd);
-	for (int i = 0; i < 100 && code != RESP_SUCCESS; i++) /* until the broker sees it go */
-		code = send_one(c, STR("c"), 5000);
-	cr_assert_eq(code, RESP_SUCCESS);
-	code = beat(other, &rq);
-	cr_assert_eq(code, RESP_SUCCESS, "%d: %.*s", code, (int)rq.remark.n, rq.remark.p);
-	close(other);
-	cr_assert_eq(stop(), 0);
-	client_free(c);
-}
-
-Test(broker, stops_while_answers_are_late)
-{
-	static struct command rq;
-	int fd;
-
-	start(fifty_calls);
-	fd = dial();
-	fill_send(&rq, "t-1", STR("b"));
-	for (int i = 0; i < 100; i++)
-		put_frame(fd, &rq);
-	cr_assert(get_frame(fd, &rq));
-	cr_assert_eq(stop(), 0);
-	close(fd);
 }
 
 static void small_output_sync(struct config *cfg)
