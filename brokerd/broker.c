@@ -313,6 +313,7 @@ void broker_store_opts(const struct config *cfg, struct store_opts *o)
 		.index_entries = cfg->dev ? INDEX_ENTRIES_DEV : INDEX_ENTRIES,
 		.flush = (enum store_flush)cfg->flush,
 		.flush_interval_ms = (int)cfg->flush_interval,
+		.max_loss = cfg->max_loss,
 		.tags_code = tags_code,
 	};
 }

@@ -135,39 +135,52 @@ static int open_one(struct commitlog *cl, const char *name, struct err *e)
 	return rc;
 }
 
-/* An existing log keeps its own file length: that of the first file. */
+/* An existing log keeps its own file length: that of its longest, as files are cut, not grown. */
+static int64_t length_of_files(const struct commitlog *cl)
+{
+	int64_t most = 0;
+
+	for (int i = 0; i < cl->n; i++)
+		most = MAX(most, cl->segs[i]->size);
+	return most;
+}
+
 static int check_lengths(struct commitlog *cl, struct err *e)
 {
 	int i;
 
 	if (!cl->n)
 		return 0;
-	cl->file_bytes = cl->segs[0]->size;
+	cl->file_bytes = length_of_files(cl);
 	for (i = 0; i < cl->n; i++) {
 		struct segment *g = cl->segs[i];
+		int64_t gap = i ? g->base - cl->segs[i - 1]->base - cl->file_bytes : 0;
 
-		if (g->base % cl->file_bytes || (g->size != cl->file_bytes && i < cl->n - 1))
+		if (g->base % cl->file_bytes)
 			return err_set(e, TQ_EFORMAT,
 				"'%s' has %lld bytes, the commit log's files have %lld",
 				g->path, (long long)g->size, (long long)cl->file_bytes);
-		if (i && g->base != cl->segs[i - 1]->base + cl->file_bytes)
-			log_error(
-				"store", "commit log: files are missing before '%s'", g->path);
+		if (gap)
+			log_error("store", "commit log: %lld bytes are missing before '%s'",
+				(long long)gap, g->path);
+		cl->missing += gap;
 	}
 	return 0;
 }
 
-/* A crash between creating a file and giving it its length leaves a short one at the end. */
-static int mend_last(struct commitlog *cl, struct err *e)
+/*
+ * A crash between creating a file and giving it its length leaves a short one at the end; a short
+ * one elsewhere lost what it had.
+ */
+static int mend(struct commitlog *cl, int i, struct err *e)
 {
-	struct segment *g = cl->n ? cl->segs[cl->n - 1] : NULL, *longer;
+	struct segment *g = cl->segs[i], *longer;
 	int rc;
 
-	if (!g || g->size == cl->file_bytes)
+	if (g->size == cl->file_bytes)
 		return 0;
-	if (g->size > cl->file_bytes)
-		return err_set(e, TQ_EFORMAT, "'%s' is longer than the other files", g->path);
 	log_warn("store", "'%s' is short: filled up with zeros", g->path);
+	cl->mended = true;
 	rc = segment_writable(g, e);
 	if (!rc && vfs()->ftruncate(g->fd, cl->file_bytes))
 		rc = err_sys(e, fsio_err_code(errno), "cannot size '%s'", g->path);
@@ -175,9 +188,18 @@ static int mend_last(struct commitlog *cl, struct err *e)
 		rc = segment_open(g->path, g->base, &longer, e);
 	if (rc)
 		return rc;
-	cl->segs[cl->n - 1] = longer;
+	cl->segs[i] = longer;
 	segment_unref(g);
 	return 0;
+}
+
+static int mend_all(struct commitlog *cl, struct err *e)
+{
+	int i, rc = 0;
+
+	for (i = 0; !rc && i < cl->n; i++)
+		rc = mend(cl, i, e);
+	return rc;
 }
 
 int commitlog_open(struct commitlog *cl, const char *dir, int64_t file_bytes, struct err *e)
@@ -200,7 +222,7 @@ int commitlog_open(struct commitlog *cl, const char *dir, int64_t file_bytes, st
 		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
 			rc = open_one(cl, d->d_name, e);
 	closedir(h);
-	(void)(rc || (rc = check_lengths(cl, e)) || (rc = mend_last(cl, e)));
+	(void)(rc || (rc = check_lengths(cl, e)) || (rc = mend_all(cl, e)));
 	return rc;
 }
 

@@ -33,6 +33,8 @@
 struct commitlog {
 	char *dir; /* owned */
 	int64_t file_bytes;
+	int64_t missing; /* bytes of files that were not there between others */
+	bool mended; /* files were found shorter than they were */
 	struct segment **segs; /* owned, ascending */
 	int n, cap;
 	pthread_mutex_t lock; /* of segs and n, for other threads */

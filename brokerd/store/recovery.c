@@ -21,6 +21,7 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "clock.h"
 #include "fsio.h"
 #include "log.h"
 #include "mem.h"
@@ -32,6 +33,8 @@
 #define APACHE_MARGIN_MS 3000 /* that its times may be ahead */
 #define GAP_MAX (1 << 20) /* units; a larger gap is a lie, not a loss */
 #define TORN_LOOK (8 << 20)
+#define CLOCK_SLACK_MS 10000
+#define CHECKPOINT_TRUST_MS (366 * 86400000LL)
 /* Topic of the records that take a damaged one's place; a short one has a piece of it. */
 #define PLACEHOLDER STR("DAMAGED")
 #define PLACEHOLDER_MAX (1 << 20)
@@ -44,6 +47,13 @@ struct suspect {
 	struct suspect *next;
 };
 
+/* A damaged place; what is there is replaced when all of the log was looked at. */
+struct damage {
+	struct segment *g;
+	int64_t off, end;
+	struct damage *next;
+};
+
 struct scan {
 	struct store *s;
 	struct store_recovery *found;
@@ -53,6 +63,7 @@ struct scan {
 	bool lost; /* records of this log are known to be lost */
 	int64_t ignored;
 	struct suspect *suspects; /* owned */
+	struct damage *damages; /* owned */
 };
 
 static int64_t log_limit(const struct store *s)
@@ -285,17 +296,33 @@ static int fill_damage(
 static int64_t skip_damage(struct scan *sc, struct segment *g, int64_t off)
 {
 	int64_t next = after_damage(sc, g, off);
-	struct err e = ERR_INIT;
+	struct damage *d;
 
 	if (next < 0)
 		return -1;
 	sc->found->quarantined++;
+	sc->found->lost_bytes += next - off;
 	sc->lost = true;
 	log_error("store", "'%s': damaged at offset %lld: %lld bytes are skipped", g->path,
 		(long long)off, (long long)(next - off));
-	if (fill_damage(sc->s, g, off, MIN(next, g->base + g->size), &e))
-		log_error("store", "the damage stays as it is: %s", e.msg);
+	d = mem_alloc(sizeof(*d));
+	*d = (struct damage){ g, off, MIN(next, g->base + g->size), sc->damages };
+	sc->damages = d;
 	return next;
+}
+
+static void fill_damages(struct scan *sc, bool really)
+{
+	struct damage *d;
+
+	while ((d = sc->damages)) {
+		struct err e = ERR_INIT;
+
+		sc->damages = d->next;
+		if (really && fill_damage(sc->s, d->g, d->off, d->end, &e))
+			log_error("store", "the damage stays as it is: %s", e.msg);
+		mem_free(d);
+	}
 }
 
 /*
@@ -417,6 +444,21 @@ static int64_t newest_with_records(const struct store *s)
 	return commitlog_min(&s->log);
 }
 
+/*
+ * Store time of the newest record that is not scanned. The checkpoint has no checksum: what it says
+ * must fit the first record of the newest file.
+ */
+static int64_t last_record_ms(const struct store *s)
+{
+	int64_t ms = MAX(s->times.log_ms, s->times.queue_ms), off = newest_with_records(s);
+	const struct segment *g = commitlog_find(&s->log, off);
+	int64_t first = g && record_peek(g, off, log_limit(s))
+				? record_store_ms(g->map + (off - g->base))
+				: 0;
+
+	return first > 0 && (ms < first || ms - first > CHECKPOINT_TRUST_MS) ? first : ms;
+}
+
 static int64_t begin_of_scan(const struct store *s, bool aborted, bool have_synced)
 {
 	int64_t off = s->synced.queued;
@@ -425,6 +467,8 @@ static int64_t begin_of_scan(const struct store *s, bool aborted, bool have_sync
 
 	if (!s->log.n) /* somebody took it away; the queues keep their numbering */
 		return off;
+	if (s->log.mended)
+		return commitlog_min(&s->log);
 	if (!have_synced) {
 		if (aborted)
 			return begin_by_times(s);
@@ -468,11 +512,6 @@ static int load_queues(struct store *s, int64_t limit, bool clear, struct err *e
 static bool digest_agrees(const struct store *s)
 {
 	return !s->cq.lost && (!s->synced.has_digest || s->cq.digest == s->synced.digest);
-}
-
-static int64_t last_record_ms(const struct store *s)
-{
-	return MAX(s->times.log_ms, s->times.queue_ms);
 }
 
 static int try_clean(struct store *s, bool *clean, struct err *e)
@@ -545,7 +584,9 @@ static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
 	int rc;
 
 	drop_suspects(sc);
+	fill_damages(sc, false);
 	sc->behind = false;
+	sc->found->quarantined = sc->found->lost_bytes = 0;
 	sc->ignored = 0;
 	sc->found->records = sc->found->scanned_bytes = 0;
 	sc->rebuilding = s->log.n > 0 && from <= commitlog_min(&s->log);
@@ -570,6 +611,19 @@ static bool went_on(const struct store *s)
 	       record_at(g, s->synced.watermark, log_limit(s), true, &m) == RECORD_GOOD;
 }
 
+/* Damage is contained, but who lost a whole file or a disk should know before anything is changed. */
+static int check_loss(const struct store *s, const struct store_recovery *found, struct err *e)
+{
+	if (!s->o.max_loss || found->lost_bytes <= s->o.max_loss)
+		return 0;
+	err_set(e, TQ_EPRECOND, "%lld bytes of messages that were safe are missing or damaged",
+		(long long)found->lost_bytes);
+	err_why(e, "the lines before this one name the files and places; nothing was changed");
+	return err_hint(e,
+		"put the files back, or start once with --max-loss=%lld to go on without them",
+		(long long)found->lost_bytes);
+}
+
 static int recover(struct store *s, bool aborted, bool have_synced,
 	struct store_recovery *found, struct err *e)
 {
@@ -579,6 +633,7 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 	int64_t end = 0;
 	int rc;
 
+	s->last_ms = last_record_ms(s);
 	sc.watermark = have_synced ? s->synced.watermark : newest_with_records(s);
 	if (!aborted && (!have_synced || went_on(s)))
 		sc.watermark = log_limit(s); /* Apache stopped cleanly */
@@ -588,6 +643,13 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 		from = commitlog_min(&s->log);
 		rc = scan_from(&sc, from, &end, e);
 	}
+	found->lost_bytes += s->log.missing;
+	if (have_synced) /* that the log ends early is a loss where it is known to have gone on */
+		found->lost_bytes +=
+			s->log.n ? MAX(0, s->synced.watermark - end) : s->synced.watermark;
+	if (!rc)
+		rc = check_loss(s, found, e);
+	fill_damages(&sc, !rc);
 	if (rc) {
 		drop_suspects(&sc);
 		return rc;
@@ -609,6 +671,15 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 
 static void log_found(const struct store *s, const struct store_recovery *f)
 {
+	int64_t behind = s->last_ms - clock_wall_ms();
+
+	if (behind > CLOCK_SLACK_MS)
+		log_warn("store",
+			"the clock is %lld s behind the newest message, whose time messages get until it has caught up",
+			(long long)behind / 1000);
+	if (f->clean && f->lost_bytes)
+		log_error(
+			"store", "%lld bytes of the log are missing", (long long)f->lost_bytes);
 	if (f->clean)
 		return;
 	log_info("store", "recovered: %lld records in %lld bytes read, end at %lld",
@@ -616,9 +687,10 @@ static void log_found(const struct store *s, const struct store_recovery *f)
 	if (f->cut_bytes)
 		log_warn("store", "a torn end of %lld bytes was cut at offset %lld",
 			(long long)f->cut_bytes, (long long)f->cut_at);
-	if (f->quarantined)
-		log_error(
-			"store", "%lld damaged places were skipped", (long long)f->quarantined);
+	if (f->lost_bytes)
+		log_error("store",
+			"%lld bytes that were safe are lost, in %lld damaged places and missing files",
+			(long long)f->lost_bytes, (long long)f->quarantined);
 }
 
 int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_recovery *found,
@@ -626,12 +698,16 @@ int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_r
 {
 	int rc = 0;
 
-	if (!aborted && have_synced && s->synced.clean && !s->o.scan_all)
+	if (!aborted && have_synced && s->synced.clean && !s->o.scan_all && !s->log.mended)
 		rc = try_clean(s, &found->clean, e);
 	if (!rc && !found->clean && !aborted && !have_synced && !s->log.n && !s->cq.map)
 		found->clean = true; /* an empty directory */
 	else if (!rc && !found->clean)
 		rc = recover(s, aborted, have_synced, found, e);
+	if (!rc && found->clean) {
+		found->lost_bytes = s->log.missing;
+		rc = check_loss(s, found, e);
+	}
 	if (!rc)
 		log_found(s, found);
 	return rc;

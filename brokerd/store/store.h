@@ -53,6 +53,11 @@ struct store_opts {
 	 * before it goes to somebody who cannot pass over that.
 	 */
 	bool scan_all;
+	/*
+	 * A start that would lose more bytes than that, of those that were synced, is refused with
+	 * TQ_EPRECOND and repairs nothing. 0: however much.
+	 */
+	int64_t max_loss;
 	/* No helper threads: syncs and index run inside the calls (tests, offline tools). */
 	bool inline_io;
 	/* Called on the loop thread when the durable watermark moved or a flush failed. */
@@ -68,6 +73,7 @@ struct store_recovery {
 	bool clean; /* stopped cleanly before */
 	int64_t scanned_bytes, records, cut_bytes, cut_at;
 	int64_t quarantined; /* damaged places below the synced watermark, skipped */
+	int64_t lost_bytes; /* in them, in files that are missing, and from a log that ends early */
 	bool rebuilt; /* queue entries were made again from the whole log */
 	int64_t took_ms;
 };
