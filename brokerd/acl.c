@@ -114,6 +114,7 @@ struct role_entry *acl_add(struct acl *a, const struct acl_role *from)
 	r->r.id = ++a->next_id;
 	if (addrs_parse(str_of(r->r.allow_from), &r->from, &e))
 		log_error("acl", "role '%s': %s", r->r.name, e.msg);
+	r->signer = sign_key_new(str_of(r->r.secret ? r->r.secret : r->r.name));
 	HASH_ADD_KEYPTR(hh, a->roles, r->r.name, strlen(r->r.name), r);
 	a->n_roles++;
 	acl_set_key(a, r, from->key, from->old_key ? from->old_key : "", from->old_until_ms);
@@ -128,6 +129,7 @@ void acl_drop(struct acl *a, struct role_entry *r)
 	drop_key(a, &r->old);
 	acl_drop_kinds(r, ~0u);
 	addrs_release(&r->from);
+	sign_key_free(r->signer);
 	wipe(r->r.key);
 	wipe(r->r.old_key);
 	wipe(r->r.secret);
@@ -227,6 +229,7 @@ void acl_free(struct acl *a)
 	}
 	addrs_release(&a->listed);
 	mem_free(a->allow_list);
+	sign_key_free(a->admin);
 	wipe(a->admin_secret);
 	mem_free(a);
 }
@@ -298,7 +301,7 @@ static int identify_role(struct acl *a, const struct command *c, struct str key,
 	if (k->role->from.n && !addrs_match(&k->role->from, from))
 		return err_set(
 			e, TQ_EDENIED, "role '%s' is not allowed from this address", r->name);
-	if (!sign_ok(c, str_of(r->secret ? r->secret : r->name)))
+	if (!sign_key_ok(k->role->signer, c))
 		return err_set(e, TQ_EDENIED,
 			"Check signature failed for accessKey of role '%s': the secret key is "
 			"%s",
@@ -318,7 +321,7 @@ static int identify(struct acl *a, const struct command *c, const struct host *f
 			"No accessKey is configured: this broker asks for a role's token");
 	if (!str_is(key, ACL_ADMIN_KEY))
 		return identify_role(a, c, key, from, who, e);
-	if (!a->admin_secret || !sign_ok(c, str_of(a->admin_secret)))
+	if (!a->admin || !sign_key_ok(a->admin, c))
 		return err_set(e, TQ_EDENIED,
 			"Check signature failed for accessKey=" ACL_ADMIN_KEY
 			": not the administrator's secret");

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "names.h"
 #include "secret.h"
+#include "sign.h"
 
 enum what { CREATE, DELETE, GRANT, REVOKE, ROTATE, ACCOUNT, ALLOW };
 
@@ -595,6 +596,8 @@ int acl_open(struct metadb *db, const struct acl_opts *o, struct acl **out, stru
 	a->db = db;
 	a->o = *o;
 	a->admin_secret = mem_str(o->admin_secret);
+	if (o->admin_secret)
+		a->admin = sign_key_new(str_of(o->admin_secret));
 	a->o.admin_secret = NULL;
 	rc = metadb_run(db, load_all, a, e);
 	if (rc) {

@@ -24,6 +24,7 @@ struct role_entry {
 	struct acl_grant *grants; /* owned, names too; r.grants shows it */
 	struct addrs from;
 	struct key_entry *key, *old; /* owned */
+	struct sign_key *signer; /* owned; its secret key */
 	UT_hash_handle hh; /* by name */
 };
 
@@ -38,7 +39,8 @@ struct failing {
 struct acl {
 	struct metadb *db; /* borrowed */
 	struct acl_opts o;
-	char *admin_secret; /* owned */
+	char *admin_secret; /* owned; NULL: nobody is the administrator */
+	struct sign_key *admin; /* owned; the same */
 	struct role_entry *roles;
 	struct key_entry *keys;
 	struct failing *failing;

@@ -11,6 +11,8 @@
 #include <openssl/params.h>
 #include <pthread.h>
 
+#include "mem.h"
+
 /* Fields that one side of the signature may have left out. */
 enum left_out {
 	WITHOUT_QUERY_MARK = 1, /* clients 4.9.4 and later sign it, Apache's broker does not */
@@ -55,46 +57,76 @@ static void feed(EVP_MAC_CTX *mac, struct str s)
 	BUG_ON(s.n && !EVP_MAC_update(mac, (const unsigned char *)s.p, s.n));
 }
 
-static void sign(
-	const struct command *c, struct str secret, unsigned left_out, char out[SIGN_TEXT])
+/* Ready to be fed. */
+static EVP_MAC_CTX *keyed(struct str secret)
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA1" }, 0),
 		OSSL_PARAM_construct_end(),
 	};
-	const struct ext *order[COMMAND_MAX_EXT];
-	int n = sorted(c, left_out, order);
-	unsigned char raw[20];
 	EVP_MAC_CTX *mac;
-	size_t got;
 
 	pthread_once(&looked_up, look_up);
 	mac = EVP_MAC_CTX_new(hmac);
 	BUG_ON(!mac || !EVP_MAC_init(mac, (const unsigned char *)(secret.n ? secret.p : ""),
 			       secret.n, params));
+	return mac;
+}
+
+static void finish(
+	EVP_MAC_CTX *mac, const struct command *c, unsigned left_out, char out[SIGN_TEXT])
+{
+	const struct ext *order[COMMAND_MAX_EXT];
+	int n = sorted(c, left_out, order);
+	unsigned char raw[20];
+	size_t got;
+
 	for (int i = 0; i < n; i++)
 		feed(mac, order[i]->value.p ? order[i]->value : STR("null"));
 	feed(mac, c->body);
 	BUG_ON(!EVP_MAC_final(mac, raw, &got, sizeof(raw)) || got != sizeof(raw));
-	EVP_MAC_CTX_free(mac);
 	EVP_EncodeBlock((unsigned char *)out, raw, sizeof(raw));
 }
 
 void sign_request(const struct command *c, struct str secret, char out[SIGN_TEXT])
 {
-	sign(c, secret, WITHOUT_QUERY_MARK, out);
+	EVP_MAC_CTX *mac = keyed(secret);
+
+	finish(mac, c, WITHOUT_QUERY_MARK, out);
+	EVP_MAC_CTX_free(mac);
+}
+
+struct sign_key {
+	EVP_MAC_CTX *mac; /* owned; keeps the key */
+};
+
+struct sign_key *sign_key_new(struct str secret)
+{
+	struct sign_key *k = mem_alloc(sizeof(*k));
+
+	k->mac = keyed(secret);
+	return k;
+}
+
+void sign_key_free(struct sign_key *k)
+{
+	if (!k)
+		return;
+	EVP_MAC_CTX_free(k->mac);
+	mem_free(k);
 }
 
 static bool signed_so(
-	const struct command *c, struct str secret, unsigned left_out, struct str given)
+	struct sign_key *k, const struct command *c, unsigned left_out, struct str given)
 {
 	char want[SIGN_TEXT];
 
-	sign(c, secret, left_out, want);
+	BUG_ON(!EVP_MAC_init(k->mac, NULL, 0, NULL));
+	finish(k->mac, c, left_out, want);
 	return given.n == SIGN_TEXT - 1 && !CRYPTO_memcmp(want, given.p, given.n);
 }
 
-bool sign_ok(const struct command *c, struct str secret)
+bool sign_key_ok(struct sign_key *k, const struct command *c)
 {
 	struct str given = command_ext(c, "Signature");
 	bool mark = command_ext(c, "_UNIQUE_KEY_QUERY").p,
@@ -104,8 +136,17 @@ bool sign_ok(const struct command *c, struct str secret)
 		if ((left_out & WITHOUT_QUERY_MARK && !mark) ||
 			(left_out & WITHOUT_TOKEN && !token))
 			continue; /* the same as without */
-		if (signed_so(c, secret, left_out, given))
+		if (signed_so(k, c, left_out, given))
 			return true;
 	}
 	return false;
+}
+
+bool sign_ok(const struct command *c, struct str secret)
+{
+	struct sign_key *k = sign_key_new(secret);
+	bool ok = sign_key_ok(k, c);
+
+	sign_key_free(k);
+	return ok;
 }

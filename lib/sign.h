@@ -21,4 +21,10 @@ void sign_request(const struct command *c, struct str secret, char out[SIGN_TEXT
  */
 bool sign_ok(const struct command *c, struct str secret);
 
+/* A secret that many requests are checked with, by one thread: half the time. */
+struct sign_key;
+struct sign_key *sign_key_new(struct str secret);
+void sign_key_free(struct sign_key *k); /* wipes; NULL is fine */
+bool sign_key_ok(struct sign_key *k, const struct command *c);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Short texts people and clients give: ids, addresses, names, numbers with units. */
+#include "addrs.h"
 #include "fuzz.h"
 #include "message.h"
 #include "names.h"
@@ -46,6 +47,18 @@ static void names(struct str s)
 	buf_release(&c);
 }
 
+static void addrs(struct str s)
+{
+	struct host h = { .ip = { 10, 0, 0, 1 } };
+	struct addrs a = { 0 };
+	struct err e = ERR_INIT;
+
+	if (!addrs_parse(s, &a, &e))
+		addrs_match(&a, &h);
+	BUG_ON(a.n > ADDRS_MAX);
+	addrs_release(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *p = own(data, size);
@@ -55,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	ids(s);
 	names(s);
+	addrs(s);
 	if (!str_to_i64(s, -1000, 1000, &v, "number", &e))
 		BUG_ON(v < -1000 || v > 1000);
 	if (!str_to_ms(s, &v, &e))

@@ -530,14 +530,16 @@ Test(access, accounts_of_apaches_tools)
 
 /* --- S2 --- */
 
+#define A_LOT \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 static const char *const escapes[] = { "other%t", "t", "%other%t", "%RETRY%other%g",
 	"%DLQ%other%g", "%RETRY%%RETRY%shop%g", "%DLQ%%DLQ%shop%g", "%RETRY%g", "SHOP%t",
 	"../shop%t", "shop/../other%t", "default%t", "other|shop%t", "SCHEDULE_TOPIC_XXXX",
 	"RMQ_SYS_TRANS_HALF_TOPIC", "rmq_sys_timer", "TBW102", "DefaultCluster", "brokerd",
 	"TRANS_CHECK_MAX_TIME_TOPIC", "RMQ_SYS_TRACE_TOPIC", "DefaultCluster_REPLY_TOPIC",
-	"shop\xef\xbc\x85t", "sh\xd0\xbep%t",
-	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	"shop\xef\xbc\x85t", "sh\xd0\xbep%t", "shop%" A_LOT };
 
 /* What clients of all namespaces write to and nobody reads. */
 static bool is_for_all(const char *topic)

@@ -22,7 +22,8 @@ acl_client() {
 acl_end() {
 	local pid
 	for pid in "${ACL_PIDS[@]}"; do
-		kill "$pid" $(ps -o pid= --ppid "$pid") 2>/dev/null
+		# shellcheck disable=SC2046 # a function in the background: its programs are its children
+		kill $(ps -o pid= --ppid "$pid") "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
 	ACL_PIDS=()
