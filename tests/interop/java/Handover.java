@@ -36,7 +36,7 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  *	write:LABEL	messages in both queues, a batch, delayed, half, refused and dead ones, offsets; LABEL goes into
  *			each key and body, and unique ids are made of it
  *	ledger:FILE	what is served, a line for each thing
- *	settle:N	answers for the half messages until N of them are committed and seen, and N delayed ones came
+ *	settle:N,M	answers for the half messages until N of them are committed and seen, and M delayed ones came
  */
 @SuppressWarnings("deprecation")
 public class Handover {
@@ -252,11 +252,11 @@ public class Handover {
 			System.out.printf("# %s%n", why);
 	}
 
-	private void settle(int n) throws Exception {
+	private void settle(int n, int delayed) throws Exception {
 		start();
 		answering = true;
 		long end = System.currentTimeMillis() + 30000;
-		while (System.currentTimeMillis() < end && (arrived("-half").size() < n || arrived("-soon").size() < n))
+		while (System.currentTimeMillis() < end && (arrived("-half").size() < n || arrived("-soon").size() < delayed))
 			Thread.sleep(200);
 		Thread.sleep(500);
 		Map<String, Integer> half = arrived("-half"), soon = arrived("-soon"), committed = arrived("-committed");
@@ -264,7 +264,7 @@ public class Handover {
 		claim("every half message is asked about and committed once", half.size() == n && once ? null : "got " + half);
 		claim("what was committed stands once, what was rolled back does not",
 			committed.size() == n && arrived("-rolled-back").isEmpty() ? null : "got " + committed);
-		claim("every delayed message came", soon.size() == n ? null : "got " + soon);
+		claim("every delayed message came", soon.size() == delayed ? null : "got " + soon);
 	}
 
 	public static void main(String[] args) {
@@ -288,7 +288,9 @@ public class Handover {
 			case "label": labels.add(step[1]); break;
 			case "write": labels.add(step[1]); h.write(step[1]); break;
 			case "ledger": h.ledger(step[1], labels); break;
-			case "settle": h.settle(Integer.parseInt(step[1])); break;
+			case "settle":
+				h.settle(Integer.parseInt(step[1].split(",")[0]), Integer.parseInt(step[1].split(",")[1]));
+				break;
 			default: throw new IllegalArgumentException(args[i]);
 			}
 		}
