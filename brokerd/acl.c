@@ -359,6 +359,16 @@ void acl_sign(const struct acl *a, struct command *rq, char signature[SIGN_TEXT]
 
 /* --- may he --- */
 
+int acl_bits_of_apache(struct str perm)
+{
+	static const char *const words[] = { "DENY", "PUB", "SUB", "PUB|SUB", "SUB|PUB", NULL };
+	static const int bits[] = { ACL_DENY, ACL_PRODUCE, ACL_CONSUME, ACL_EITHER,
+		ACL_EITHER };
+	int at = str_index(str_trim(perm), words);
+
+	return at < 0 ? -1 : bits[at];
+}
+
 const char *acl_bits_text(int bits)
 {
 	static const char *const texts[] = { "nothing", "produce", "consume",

@@ -105,6 +105,8 @@ void acl_sign(const struct acl *a, struct command *rq, char signature[SIGN_TEXT]
  */
 bool acl_may(
 	const struct acl_role *r, int bits, enum acl_kind kind, struct str wire, char *rule);
+int acl_bits_of_apache(
+	struct str perm); /* DENY, PUB, SUB, PUB|SUB, SUB|PUB; -1: none of them */
 const char *acl_bits_text(int bits); /* "produce", "consume", "produce, consume", "nothing" */
 
 /* --- roles -------------------------------------------------------------------------------- */

@@ -322,10 +322,6 @@ void adopt_log(const char *dir, const struct adopt_report *r)
 	if (r->refused)
 		log_warn(LOG_ADOPT, "'%s': %zu entries cannot be taken, the first: %s", dir,
 			r->refused, r->why);
-	log_info(LOG_ADOPT,
-		"'%s': accounts of plain_acl.yml and the settings of broker.conf "
-		"are elsewhere and were not looked at",
-		dir);
 }
 
 /* ---- without --adopt ---- */

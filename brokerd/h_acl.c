@@ -328,17 +328,6 @@ static const struct field account_fields[] = { FIELD_STR("accessKey", struct acc
 	FIELD_STR("topicPerms", struct account, topics, 0),
 	FIELD_STR("groupPerms", struct account, groups, 0), FIELD_END };
 
-/* Bits; -1: no such permission. */
-static int perm_bits(struct str s)
-{
-	static const char *const words[] = { "DENY", "PUB", "SUB", "PUB|SUB", "SUB|PUB", NULL };
-	static const int bits[] = { ACL_DENY, ACL_PRODUCE, ACL_CONSUME, ACL_EITHER,
-		ACL_EITHER };
-	int at = str_index(str_trim(s), words);
-
-	return at < 0 ? -1 : bits[at];
-}
-
 struct grants {
 	struct acl_grant *v; /* ACL_GRANTS_MAX, the arena's */
 	size_t n;
@@ -348,7 +337,7 @@ struct grants {
 static int add_grant(struct request *rq, struct grants *g, enum acl_kind kind, struct str name,
 	struct str perm)
 {
-	int bits = perm_bits(perm);
+	int bits = acl_bits_of_apache(perm);
 
 	if (bits < 0 && !name.n)
 		bits = ACL_DENY; /* Apache takes a default it does not know for that */

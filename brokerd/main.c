@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "brokerd/adopt.h"
+#include "brokerd/adopt_acl.h"
 #include "brokerd/broker.h"
 #include "brokerd/handover.h"
 #include "brokerd/overrides.h"
@@ -28,13 +29,15 @@
 
 struct args {
 	bool help, version, dump, handover, dry_run;
-	const char *config, *describe, *adopt;
+	const char *config, *describe, *adopt, *adopt_accounts;
 };
 
 static const struct opt main_opts[] = { OPT_STR(0, "config", "file", struct args, config,
 						"settings in YAML, see brokerd.conf(5)"),
 	OPT_STR(0, "adopt", "dir", struct args, adopt,
 		"serve the store of an Apache broker: as --data, with its topics and offsets"),
+	OPT_STR(0, "adopt-accounts", "file", struct args, adopt_accounts,
+		"with --adopt: take also the accounts of this plain_acl.yml"),
 	OPT_SWITCH(0, "handover", struct args, handover, 0,
 		"make the data directory one for Apache's broker, report in JSON, and exit"),
 	OPT_SWITCH(0, "dry-run", struct args, dry_run, 0,
@@ -305,6 +308,21 @@ static void signals_remove(struct run *r)
 		event_free(r->signals[i]);
 }
 
+static int adopt_accounts(const struct args *a, struct err *e)
+{
+	struct adopt_acl_report r;
+	int rc = adopt_acl(a->adopt, a->adopt_accounts, &r, e);
+
+	if (rc)
+		return rc;
+	log_info(LOG_MAIN, "'%s': %d accounts taken, %d are roles already%s", a->adopt_accounts,
+		r.taken, r.own, r.fresh ? ": it is known" : "");
+	if (r.refused)
+		log_warn(LOG_MAIN, "'%s': %d entries cannot be taken, the first: %s",
+			a->adopt_accounts, r.refused, r.why);
+	return 0;
+}
+
 static int adopt_store(const struct run *r, struct err *e)
 {
 	struct adopt_report report;
@@ -315,6 +333,8 @@ static int adopt_store(const struct run *r, struct err *e)
 	rc = adopt(r->set.args.adopt, &report, e);
 	if (!rc)
 		adopt_log(r->set.args.adopt, &report);
+	if (!rc && r->set.args.adopt_accounts)
+		rc = adopt_accounts(&r->set.args, e);
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "apache.h"
 #include "brokerd/acl.h"
 #include "brokerd/adopt.h"
+#include "brokerd/adopt_acl.h"
 #include "brokerd/catalog.h"
 #include "brokerd/handover.h"
 #include "brokerd/offsets.h"
@@ -295,6 +296,7 @@ static void make_role(struct box *b, struct acl *a, const char *name, const char
 Test(handover, roles_become_accounts_and_those_apache_refuses_are_left)
 {
 	struct acl_opts ao = { .required = true };
+	struct adopt_acl_report r;
 	struct err e = ERR_INIT;
 	struct said said;
 	struct acl *a;
@@ -323,7 +325,54 @@ Test(handover, roles_become_accounts_and_those_apache_refuses_are_left)
 	path = kit_path(b.dir, "plain_acl.yml");
 	cr_assert_eq(stat(path, &st), 0);
 	cr_expect_eq(st.st_mode & 0777, 0600);
+	/* Back again: it is a role, and stays one. */
+	cr_assert_eq(adopt_acl(b.dir, path, &r, &e), 0, "%s", e.msg);
+	cr_expect_eq(r.own, 1);
+	cr_expect_eq(r.taken + r.refused, 0);
 	mem_free(path);
 	buf_release(&text);
+	box_release(&b);
+}
+
+Test(adopt, takes_accounts_once_and_passes_over_those_it_cannot)
+{
+	static const char yaml[] =
+		"globalWhiteRemoteAddresses:\n- 10.1.2.*\naccounts:\n"
+		"- accessKey: RocketMQ\n  secretKey: 12345678\n  admin: false\n"
+		"  defaultTopicPerm: DENY\n  defaultGroupPerm: SUB\n"
+		"  topicPerms:\n  - topicA=DENY\n  - topicB=PUB|SUB\n"
+		"- accessKey: rocketmq2\n  secretKey: \"12345678\"\n"
+		"  whiteRemoteAddress: 192.168.1.*\n"
+		"- accessKey: short\n  secretKey: \"12345678\"\n";
+	struct acl_opts ao = { .required = true };
+	struct adopt_acl_report r;
+	const struct acl_role *role;
+	struct err e = ERR_INIT;
+	struct acl *a;
+	struct box b;
+	char *path;
+
+	box_init(&b);
+	path = kit_path(b.dir, "plain_acl.yml");
+	cr_assert_eq(fsio_replace(path, str_of(yaml), 0600, &e), 0, "%s", e.msg);
+	cr_assert_eq(adopt_acl(b.dir, path, &r, &e), 0, "%s", e.msg);
+	cr_expect_eq(r.taken, 1, "%s", r.why);
+	cr_expect_eq(r.refused, 2);
+	cr_expect_null(strstr(r.why, "12345678"));
+	cr_assert_eq(adopt_acl(b.dir, path, &r, &e), 0, "%s", e.msg);
+	cr_expect(r.fresh);
+	box_open(&b);
+	cr_assert_eq(acl_open(b.db, &ao, &a, &e), 0, "%s", e.msg);
+	role = acl_role(a, STR("RocketMQ"));
+	cr_assert_not_null(role);
+	cr_expect_str_eq(role->secret, "12345678");
+	cr_expect(acl_may(role, ACL_PRODUCE, ACL_TOPIC, STR("topicB"), NULL));
+	cr_expect(!acl_may(role, ACL_EITHER, ACL_TOPIC, STR("topicA"), NULL));
+	cr_expect(acl_may(role, ACL_CONSUME, ACL_GROUP, STR("any-group"), NULL));
+	cr_expect_str_eq(acl_allow_list(a), "10.1.2.*");
+	acl_free(a);
+	box_close(&b);
+	cr_expect_eq(adopt_acl(b.dir, "/nonexistent", &r, &e), TQ_ENOTFOUND);
+	mem_free(path);
 	box_release(&b);
 }
