@@ -150,7 +150,7 @@ TAP := tests/tap.sh
 check:
 	@mkdir -p $(B)
 	@: >$(TAP_TOTALS)
-	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait
+	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait $(B)/bench-load
 	@$(MAKE) -s -k check-suites; tests/tap.sh --summary
 check-suites: check-unit check-wire check-cli check-fault
 check-san: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0
@@ -162,7 +162,7 @@ check-wire: all $(B)/wire
 check-cli: all
 	@$(TAP) cli bats --tap tests/cli
 KILLS ?= 25
-check-fault: all $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait
+check-fault: all $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait $(B)/bench-load
 	@$(TAP) fault tests/fault/run.sh $(KILLS)
 
 # Real clients and servers, skipped with a reason where their language is not installed.

@@ -14,8 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,6 +61,8 @@ struct turn_hook {
 	void *arg;
 };
 
+#define FILE_FDS 160 /* of the store, the metadata, the log */
+
 struct close_hook {
 	server_closed fn;
 	void *arg;
@@ -77,6 +81,7 @@ struct server {
 	size_t n_turn, n_closed;
 	struct conn *conns, *dirty;
 	int n_conns;
+	int64_t fds; /* the process may have */
 	uint64_t last_id;
 	int64_t now_ms; /* of this turn; 0: nobody has asked */
 	bool quit;
@@ -224,11 +229,16 @@ struct conn *server_adopt(struct server *s, int fd, const struct sockaddr *peer)
 	return c;
 }
 
+static int64_t most_conns(const struct server *s)
+{
+	return MIN(s->broker->cfg->max_connections, s->fds - MIN(FILE_FDS, s->fds / 2));
+}
+
 static void accept_one(struct server *s, int fd, const struct sockaddr *peer)
 {
-	if (s->n_conns >= s->broker->cfg->max_connections) {
+	if (s->n_conns >= most_conns(s)) {
 		log_every(10, LOG_WARN_, LOG_SERVER, "max-connections %lld reached: refused",
-			(long long)s->broker->cfg->max_connections);
+			(long long)most_conns(s));
 		stats_add(s->broker->stats, STAT_REFUSED, 1);
 		close(fd);
 		return;
@@ -373,6 +383,18 @@ void server_quit(struct server *s)
 
 /* --- life --- */
 
+/* Connections leave some descriptors to the files. */
+static void count_descriptors(struct server *s)
+{
+	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (!getrlimit(RLIMIT_NOFILE, &r) && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+	s->fds = r.rlim_cur > INT_MAX ? INT_MAX : (int64_t)r.rlim_cur;
+}
+
 int server_new(struct broker *b, struct server **out, struct err *e)
 {
 	struct event_config *ec = event_config_new();
@@ -380,6 +402,7 @@ int server_new(struct broker *b, struct server **out, struct err *e)
 	int rc;
 
 	s->broker = b;
+	count_descriptors(s);
 	rc = mailbox_new(&s->mail, e);
 	if (rc) {
 		event_config_free(ec);

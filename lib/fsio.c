@@ -79,6 +79,8 @@ void vfs_set(const struct vfs *v)
 
 int fsio_err_code(int sys)
 {
+	if (sys == EMFILE || sys == ENFILE)
+		return TQ_EBUSY;
 	return sys == ENOSPC || sys == EDQUOT ? TQ_ENOSPACE : TQ_EIO;
 }
 

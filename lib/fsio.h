@@ -55,7 +55,7 @@ int fsio_mkdirs(const char *path, mode_t mode, struct err *e); /* as mkdir -p */
  * TQ_EPRECOND when another process has it.
  */
 int fsio_lock(const char *path, int *fd, struct err *e);
-/* TQ_ENOSPACE for ENOSPC and EDQUOT, else TQ_EIO: with err_sys(). */
+/* TQ_ENOSPACE for ENOSPC and EDQUOT, TQ_EBUSY without descriptors, else TQ_EIO: with err_sys(). */
 int fsio_err_code(int sys);
 
 #endif

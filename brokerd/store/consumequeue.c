@@ -265,7 +265,7 @@ static int write_queue(struct cq *c, struct queue *q, struct err *e)
 			q->written = to;
 	}
 	c->full = rc == TQ_ENOSPACE;
-	if (rc && rc != TQ_ENOSPACE)
+	if (rc && rc != TQ_ENOSPACE && rc != TQ_EBUSY) /* those may be tried again */
 		c->failed = rc;
 	if (rc)
 		return rc;

@@ -238,7 +238,7 @@ int cq_batch_collect(struct cq *c, bool stop, struct err *e)
 		put_back(c, &b->entries[i]);
 	rc = b->rc;
 	c->full = rc == TQ_ENOSPACE;
-	if (rc && rc != TQ_ENOSPACE)
+	if (rc && rc != TQ_ENOSPACE && rc != TQ_EBUSY) /* those may be tried again */
 		c->failed = rc;
 	if (rc && e)
 		*e = b->err;

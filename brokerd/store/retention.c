@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "fsio.h"
@@ -35,6 +36,8 @@
 #define INDEX_EVERY 6 /* checkpoints */
 #define FILES_A_ROUND 10
 #define MANY_FILES 64
+#define OPEN_TRIES 100
+#define OPEN_AGAIN_US 100000
 
 struct checkpoint_job {
 	struct store *s; /* borrowed: the helper may read index through it */
@@ -248,10 +251,25 @@ static void job_free(struct checkpoint_job *j)
 	mem_free(j);
 }
 
+/* Nobody waits for the helper, so it waits for descriptors. */
+static int open_later(const char *path, int flags)
+{
+	int fd, tries;
+
+	for (tries = 0; tries < OPEN_TRIES; tries++) {
+		fd = vfs()->open(path, flags | O_CLOEXEC, 0);
+		if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+			return fd;
+		usleep(OPEN_AGAIN_US);
+	}
+	errno = EMFILE;
+	return -1;
+}
+
 /* A file that went meanwhile (topic deleted, retention) needs no sync. */
 static int sync_file(const char *path, struct err *e)
 {
-	int fd = vfs()->open(path, O_RDWR | O_CLOEXEC, 0), rc = 0;
+	int fd = open_later(path, O_RDWR), rc = 0;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, TQ_EIO, "cannot open '%s'", path);
@@ -279,7 +297,7 @@ static int sync_each(struct checkpoint_job *j, struct err *e)
 /* One sync of everything costs less than thousands of single ones. */
 static int sync_filesystem(const char *dir, struct err *e)
 {
-	int fd = vfs()->open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), rc = 0;
+	int fd = open_later(dir, O_RDONLY | O_DIRECTORY), rc = 0;
 
 	if (fd < 0 || vfs()->syncfs(fd))
 		rc = err_sys(e, TQ_EIO, "cannot sync the filesystem of '%s'", dir);

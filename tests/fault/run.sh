@@ -13,4 +13,5 @@ for flush in sync async; do
 	rm -rf "${dir:?}/wait"
 done
 "${B:-build}/fault-meta" "${B:-build}/brokerd" "$dir/meta" "${1:-25}" || rc=1
+tests/fault/disk.sh || rc=1
 exit $rc
