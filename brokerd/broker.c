@@ -237,16 +237,14 @@ void broker_settings_changed(struct broker *b)
 	o->max_topics = (int)b->quota.topics;
 	o->max_groups = (int)b->quota.groups;
 	o->max_queues = (int)b->quota.topic_queues;
-	if (b->throttle)
-		set_rates(b);
+	set_rates(b);
 	log_set_level((enum log_level)b->cfg->log_level);
-	if (b->tx)
-		tx_set_limits(b->tx, &limits);
+	tx_set_limits(b->tx, &limits);
 	rebalance_set_lock(b->rebalance, b->cfg->queue_lock);
 	store_set_disk_marks(b->store, &marks);
 }
 
-/* What requests changed while an earlier process ran. */
+/* What requests changed while an earlier process ran; who has a copy by then is told in the end. */
 static void load_overrides(struct broker *b)
 {
 	struct catalog_kv *rows;
@@ -258,8 +256,6 @@ static void load_overrides(struct broker *b)
 	for (size_t i = 0; i < n; i++)
 		overrides_load(b->overrides, rows[i].key, rows[i].value);
 	arena_release(&a);
-	if (n)
-		broker_settings_changed(b);
 }
 
 static int start_metadata(struct broker *b, struct err *e)
@@ -473,11 +469,14 @@ int broker_start(struct broker *b, struct config *cfg, struct err *e)
 		(rc = bind_broker(b, e)) || (rc = start_store(b, e)) ||
 		(rc = start_metadata(b, e)) || (rc = start_services(b, e)) ||
 		(rc = bind_others(b, e)));
-	if (rc)
+	if (rc) {
 		broker_stop(b, &ignored);
-	else
-		b->membership = membership_new(b);
-	return rc;
+		return rc;
+	}
+	if (overrides_any(b->overrides))
+		broker_settings_changed(b);
+	b->membership = membership_new(b);
+	return 0;
 }
 
 /* --- run, stop --- */

@@ -155,6 +155,15 @@ void overrides_take(struct overrides *s, const struct overrides_change *c)
 		STR_ARG(c->text.p ? c->text : STR("as configured")));
 }
 
+bool overrides_any(const struct overrides *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		if (s->of[i].changed)
+			return true;
+	}
+	return false;
+}
+
 void overrides_lift(struct overrides *s)
 {
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {

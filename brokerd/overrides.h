@@ -38,6 +38,7 @@ void overrides_free(struct overrides *s);
  */
 int overrides_read(const struct overrides *s, enum overrides_server server, struct str name,
 	struct str value, struct arena *a, struct overrides_change *out, struct err *e);
+bool overrides_any(const struct overrides *s); /* something is changed */
 void overrides_take(struct overrides *s, const struct overrides_change *c);
 /* What the catalog has, at the start; what cannot be read any more is logged and left. */
 void overrides_load(struct overrides *s, struct str name, struct str text);

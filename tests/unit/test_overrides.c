@@ -83,7 +83,9 @@ Test(overrides, refuse_what_is_not_listed_and_what_cannot_be)
 
 Test(overrides, lie_over_the_file_until_they_are_taken_back)
 {
+	cr_expect(!overrides_any(o));
 	cr_assert_eq(set("max-hold", "2s"), 0);
+	cr_expect(overrides_any(o));
 	overrides_lift(o);
 	cr_expect_eq(cfg.max_hold, 60000);
 	cfg.max_hold = 5000; /* the file has changed */
