@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A second brokerd that registers with the name server of the first.
+# shellcheck disable=SC2030,SC2031 # tests are functions of this shell, and share nothing
 
 load helper
 

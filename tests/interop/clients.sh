@@ -70,8 +70,7 @@ clients() { # AGAINST
 		JAVA_RELEASE=new client "$WORK/java-5-3" java_run Plain "$NAMESRV_ADDR" java-5-3
 	fi
 	[ -n "$JAVA_WHY" ] || {
-		client "$WORK/pull" java_run Pull "$NAMESRV_ADDR" ''
-		client "$WORK/pull-shop" java_run Pull "$NAMESRV_ADDR" shop
+		client "$WORK/pull" java_run Pull "$NAMESRV_ADDR" '' shop
 		JAVA_RELEASE=spring client "$WORK/spring" java_run shop.Shop --rocketmq.name-server="$NAMESRV_ADDR" \
 			--rocketmq.producer.group=spring-producer --spring.main.banner-mode=off --logging.level.root=WARN
 	}
@@ -123,11 +122,9 @@ dead_letters() { # AGAINST
 
 # What the traced clients have written, as mqadmin reads it.
 traces() { # AGAINST
-	local space id
-	for space in '' shop; do
-		id=$(sed -n 's/^# traced //p' "$WORK/pull${space:+-$space}" 2>/dev/null)
-		[ -z "$id" ] || printf '%s\n' '~ 15' "# a message's way is found by its traces${space:+, namespace $space}" \
-			"queryMsgTraceById -i $id" '+ ^Pub +java-pull-producer +.*success' '+ ^Sub +java-traced +.*success'
+	sed -n 's/^# traced //p' "$WORK/pull" | while read -r id; do
+		printf '%s\n' '~ 15' "# a message's way is found by the traces of its clients" "queryMsgTraceById -i $id" \
+			'+ ^Pub +java-pull-producer +.*success' '+ ^Sub +java-traced +.*success'
 	done | mqadmin | against "$1"
 }
 

@@ -41,8 +41,8 @@ func transactions() error {
 	b := &bank{asked: map[string]int{}}
 	in, c := consume("go-tx", "go-work", "tx", nil)
 	opts := []producer.Option{
-		producer.WithGroupName("go-tx-producer"),
-		producer.WithInstanceName("go-bank"), // not the consumer's: checks are taken by the first of an instance
+		producer.WithGroupName("go-tx-producer-" + space), // the client puts no namespace before it
+		producer.WithInstanceName("go-bank"),              // not the consumer's: checks are taken by the first of an instance
 		producer.WithNsResolver(primitive.NewPassthroughResolver([]string{ns})),
 	}
 	if space != "" {

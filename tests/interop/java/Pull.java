@@ -26,10 +26,10 @@ import org.apache.rocketmq.common.message.MessageQueue;
  * The Java clients that fetch messages themselves: DefaultMQPullConsumer, DefaultLitePullConsumer with queues of its own
  * choice and with a subscription; and a traced producer and consumer.
  *
- *	Pull NAMESRV NAMESPACE
+ *	Pull NAMESRV NAMESPACE...		one after the other; '' is none
  *
- * Topic java-pull and groups java-pull, java-lite, java-assign and java-traced are there already. The last lines name a
- * traced message, for the caller to look up: "# traced ID".
+ * Topic java-pull and groups java-pull, java-lite, java-assign and java-traced are there already. The last line of each
+ * names a traced message, for the caller to look up: "# traced ID".
  */
 @SuppressWarnings("deprecation")
 public class Pull {
@@ -51,9 +51,17 @@ public class Pull {
 	}
 
 	public static void main(String[] args) throws Exception {
-		Pull p = new Pull(args[0], args[1]);
-		p.day();
-		System.exit(p.failed == 0 ? 0 : 1);
+		int failed = 0;
+		for (int i = 1; i < args.length; i++) {
+			Pull p = new Pull(args[0], args[i]);
+			try {
+				p.day();
+			} catch (Exception e) {
+				p.step("its day comes to its end", () -> e.toString());
+			}
+			failed += p.failed;
+		}
+		System.exit(failed == 0 ? 0 : 1);	/* also when clients are left behind */
 	}
 
 	private void step(String name, Step s) {
