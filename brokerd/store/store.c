@@ -419,13 +419,14 @@ static int put_size(const struct store *s, const struct store_put *p, size_t *n,
 int store_append_batch(struct store *s, const struct store_put *p, size_t n,
 	struct store_at *at, struct err *e)
 {
-	size_t i, size, total = 0;
+	size_t i, size = 0, total = 0;
 	char *to;
 	int rc;
 
 	rc = store_check_writable(s, e);
 	for (i = 0; !rc && i < n; i++) {
 		rc = put_size(s, &p[i], &size, e);
+		at[i].size = (uint32_t)size;
 		total += size;
 	}
 	if (rc)
@@ -434,10 +435,8 @@ int store_append_batch(struct store *s, const struct store_put *p, size_t n,
 	if (UNLIKELY(rc))
 		return note_full(s, rc);
 	for (i = 0; i < n; i++) {
-		rc = put_size(s, &p[i], &size, e);
-		BUG_ON(rc);
-		write_record(s, &p[i], (uint32_t)size, to, &at[i]);
-		to += size;
+		write_record(s, &p[i], at[i].size, to, &at[i]);
+		to += at[i].size;
 	}
 	return 0;
 }
