@@ -108,8 +108,8 @@ FUZZ_SECONDS ?= 10
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ = $(MAKE) -s -j2 CC=clang B=$(B)-fuzz SAN=fuzzer-no-link,address,undefined \
 	$(FUZZERS:%=$(B)-fuzz/fuzz-%)
-$(B)/fuzz-%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libmigrate.a $(B)/libtdmq.a
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS)
+$(B)/fuzz-%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libtdmq.a
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS) $(BROKERD_LIBS)
 fuzz-corpus:
 	@$(FUZZ)
 	@for f in $(FUZZERS); do $(B)-fuzz/fuzz-$$f -runs=0 tests/fuzz/corpus/$$f 2>$(B)-fuzz/log || \

@@ -377,6 +377,15 @@ static int roll(struct commitlog *cl, size_t n, struct err *e)
 	return rc;
 }
 
+/* Where there are none, any more: it begins with a record, or nobody finds that. */
+static int first_file(struct commitlog *cl, size_t n, struct err *e)
+{
+	int64_t fb = cl->file_bytes;
+
+	cl->end = cl->written = (cl->end + fb - 1) / fb * fb;
+	return new_file(cl, cl->end, n, e);
+}
+
 static bool fits(const struct commitlog *cl, size_t n)
 {
 	const struct segment *g = cl->segs[cl->n - 1];
@@ -396,7 +405,7 @@ int commitlog_room(struct commitlog *cl, size_t n, char **p, struct err *e)
 			"%zu bytes do not fit into a commit log file of %lld", n,
 			(long long)cl->file_bytes);
 	if (UNLIKELY(!cl->n))
-		rc = new_file(cl, cl->end - cl->end % cl->file_bytes, n, e);
+		rc = first_file(cl, n, e);
 	else if (!fits(cl, n))
 		rc = roll(cl, n, e);
 	else if (cl->end - cl->written >= TURN_WRITE)

@@ -705,7 +705,7 @@ int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_r
 	else if (!rc && !found->clean)
 		rc = recover(s, aborted, have_synced, found, e);
 	if (!rc && found->clean) {
-		found->lost_bytes = s->log.missing;
+		found->lost_bytes = s->log.missing + (s->log.n ? 0 : s->synced.watermark);
 		rc = check_loss(s, found, e);
 	}
 	if (!rc)
