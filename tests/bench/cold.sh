@@ -17,7 +17,7 @@ trap cleanup EXIT
 
 start() {
 	"$B/brokerd" --data "$dir/data" --nameserver-port=0 --broker-port=0 --flush=async \
-		--auto-create-topics --disk-refuse-above=0 >"$dir/ready" 2>"$dir/log" &
+		--auto-create-topics --unlimited --disk-refuse-above=0 >"$dir/ready" 2>"$dir/log" &
 	broker=$!
 	for _ in $(seq 1000); do
 		grep -q '^brokerd ready' "$dir/ready" && break
@@ -33,7 +33,6 @@ start
 "$B/bench-load" -t old -q 4 -c 8 -d 32 -s 1024 -n 1000000 -T 100s "$address" >/dev/null
 kill "$broker"
 wait "$broker" || true
-sync
 find "$dir/data" -type f -exec dd of={} oflag=nocache conv=notrunc,fdatasync count=0 status=none \;
 start
 if mkdir -p "$group" 2>/dev/null; then
