@@ -12,6 +12,7 @@
 #include "migrate/plan.h"
 #include "migrate/report.h"
 #include "migrate/target.h"
+#include "migrate_more.h"
 #include "names.h"
 #include "progress.h"
 #include "state.h"
@@ -445,5 +446,6 @@ const struct cmd cmd_migrate[] = {
 		{ ARG(ARG_ONE, NAMES_TASK, "TASK", struct task_args, id), ARG_END },
 		status_opts, sizeof(struct task_args), migrate_status, 0,
 		"migrate status 12 --failed", NULL },
+	MIGRATE_OFFSETS,
 	CMD_END,
 };

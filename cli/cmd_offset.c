@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* offset: positions of consumer groups, queue by queue. */
+#include "migrate_more.h"
 #include "view.h"
 
 struct get_args {
@@ -38,9 +39,25 @@ static int get(struct ctx *cx, const void *args)
 	return ctx_list(cx, &view_offset, items);
 }
 
+struct undo_args {
+	const char *id;
+};
+
+static int undo(struct ctx *cx, const void *args)
+{
+	const struct undo_args *a = args;
+
+	return offsets_undo(cx, a->id);
+}
+
 const struct cmd cmd_offset[] = {
 	{ "get", "show the positions of a group", { ARG_GROUP(struct get_args, group) },
 		get_opts, sizeof(struct get_args), get, 0,
 		"offset get pay-svc --topic orders" },
+	{ "undo", "put positions back that were set from here",
+		{ ARG(ARG_OPTIONAL, NAMES_ID, "ID", struct undo_args, id), ARG_END }, NULL,
+		sizeof(struct undo_args), undo, CMD_WRITES, "offset undo --dry-run",
+		"Without an ID: those that were set last. A queue that had no position gets the "
+		"first message." },
 	CMD_END,
 };

@@ -191,8 +191,7 @@ static int read_root(
 	return read_context(r, chosen);
 }
 
-/* The file, and whether it must be there. */
-static const char *config_path(const char *path, bool *must, struct arena *mem)
+const char *config_path(const char *path, bool *must, struct arena *mem)
 {
 	const char *home = getenv("HOME"), *xdg = getenv("XDG_CONFIG_HOME");
 

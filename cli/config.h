@@ -34,8 +34,21 @@ struct config {
  */
 int config_load(struct config *c, const char *path, const char *context, struct arena *mem,
 	struct err *e) MUST_USE;
-/* Names of all contexts, for completion. */
+/* The file, the environment's or the user's, which need not be there; NULL without a home. */
+const char *config_path(const char *path, bool *must, struct arena *mem);
+/* Names of all contexts. */
 int config_contexts(
 	const char *path, struct strv *out, struct arena *mem, struct err *e) MUST_USE;
+
+/*
+ * Changes to the text of the file (NULL: as config_path()), which keep its comments and order;
+ * it is made where there is none. What would not read as intended is not written: TQ_EPRECOND.
+ * config_add() takes nameservers, namespace, access_key, secret_from, role, token_from,
+ * protected and read_only of c.
+ */
+int config_use(
+	const char *path, const char *context, struct arena *mem, struct err *e) MUST_USE;
+int config_add(const char *path, const char *name, const struct config *c, struct arena *mem,
+	struct err *e) MUST_USE;
 
 #endif

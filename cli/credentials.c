@@ -6,10 +6,17 @@
 
 #include "secret.h"
 
+struct finder {
+	const struct config *file;
+	bool environment; /* counts, and before the file */
+	struct credentials *c;
+	struct err *e;
+};
+
 /* Set and not empty. */
-static const char *env(const char *name)
+static const char *env(const struct finder *f, const char *name)
 {
-	const char *v = getenv(name);
+	const char *v = f->environment ? getenv(name) : NULL;
 
 	return v && *v ? v : NULL;
 }
@@ -20,68 +27,70 @@ static int no_secret(struct err *e, const char *key)
 	return err_hint(e, "set TDMQCTL_SECRET_FILE, or secretFrom in the context");
 }
 
-static int read_file(const char *variable, char **out, struct err *e)
+static int read_file(const struct finder *f, const char *variable, char **out)
 {
-	return secret_read_file(env(variable), out, e) ? err_wrap(e, "%s", variable) : 0;
+	int rc = secret_read_file(env(f, variable), out, f->e);
+
+	return rc ? err_wrap(f->e, "%s", variable) : 0;
 }
 
-static int read_from(const char *key, const char *where, char **out, struct err *e)
+static int read_from(const struct finder *f, const char *key, const char *where, char **out)
 {
-	return secret_read(where, out, e) ? err_wrap(e, "%s", key) : 0;
+	return secret_read(where, out, f->e) ? err_wrap(f->e, "%s", key) : 0;
 }
 
-static int find_secret(
-	const struct config *file, const char *key, struct credentials *c, struct err *e)
+static int find_secret(const struct finder *f, const char *key)
 {
-	const char *text = env("TDMQCTL_SECRET_KEY");
+	const char *text = env(f, "TDMQCTL_SECRET_KEY");
 
-	if (env("TDMQCTL_SECRET_FILE"))
-		return read_file("TDMQCTL_SECRET_FILE", &c->secret_key, e);
+	if (env(f, "TDMQCTL_SECRET_FILE"))
+		return read_file(f, "TDMQCTL_SECRET_FILE", &f->c->secret_key);
 	if (text) {
-		c->secret_key = mem_str(text);
+		f->c->secret_key = mem_str(text);
 		return 0;
 	}
-	if (!file->secret_from)
-		return no_secret(e, key);
-	return read_from("secretFrom", file->secret_from, &c->secret_key, e);
+	if (!f->file->secret_from)
+		return no_secret(f->e, key);
+	return read_from(f, "secretFrom", f->file->secret_from, &f->c->secret_key);
 }
 
-static int find_token(
-	const struct config *file, const char *role, struct credentials *c, struct err *e)
+static int find_token(const struct finder *f, const char *role)
 {
-	c->secret_key = mem_str(role);
-	if (env("TDMQCTL_TOKEN_FILE"))
-		return read_file("TDMQCTL_TOKEN_FILE", &c->access_key, e);
-	if (file->token_from)
-		return read_from("tokenFrom", file->token_from, &c->access_key, e);
-	err_set(e, TQ_EUSAGE, "role '%s' without a token", role);
-	return err_hint(e, "set TDMQCTL_TOKEN_FILE, or tokenFrom in the context");
+	f->c->secret_key = mem_str(role);
+	if (env(f, "TDMQCTL_TOKEN_FILE"))
+		return read_file(f, "TDMQCTL_TOKEN_FILE", &f->c->access_key);
+	if (f->file->token_from)
+		return read_from(f, "tokenFrom", f->file->token_from, &f->c->access_key);
+	err_set(f->e, TQ_EUSAGE, "role '%s' without a token", role);
+	return err_hint(f->e, "set TDMQCTL_TOKEN_FILE, or tokenFrom in the context");
 }
 
-static int find(const struct config *file, struct credentials *c, struct err *e)
+static int find(const struct finder *f)
 {
-	const char *key = env("TDMQCTL_ACCESS_KEY"), *role = env("TDMQCTL_ROLE");
+	const char *key = env(f, "TDMQCTL_ACCESS_KEY"), *role = env(f, "TDMQCTL_ROLE");
 
 	if (!key && !role) {
-		key = file->access_key;
-		role = file->role;
+		key = f->file->access_key;
+		role = f->file->role;
 	}
 	if (key && role)
-		return err_set(e, TQ_EUSAGE, "either an access key or a role");
+		return err_set(f->e, TQ_EUSAGE, "either an access key or a role");
 	if (role)
-		return find_token(file, role, c, e);
+		return find_token(f, role);
 	if (!key)
 		return 0;
-	c->access_key = mem_str(key);
-	return find_secret(file, key, c, e);
+	f->c->access_key = mem_str(key);
+	return find_secret(f, key);
 }
 
-int credentials_find(const struct config *file, struct credentials *c, struct err *e)
+int credentials_find(
+	const struct config *file, bool environment, struct credentials *c, struct err *e)
 {
+	struct finder f = { file, environment, c, e };
 	int rc;
 
 	*c = (struct credentials){ 0 };
-	rc = find(file, c, e);
+	rc = find(&f);
 	if (rc)
 		credentials_release(c);
 	return rc;

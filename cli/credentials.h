@@ -19,7 +19,9 @@ struct credentials {
 	char *access_key, *secret_key; /* owned; NULL: requests are not signed */
 };
 
-int credentials_find(const struct config *file, struct credentials *c, struct err *e) MUST_USE;
+/* Without the environment: those of a second cluster, which what is set there was not meant for. */
+int credentials_find(const struct config *file, bool environment, struct credentials *c,
+	struct err *e) MUST_USE;
 void credentials_release(struct credentials *c); /* wipes */
 
 #endif

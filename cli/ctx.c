@@ -276,15 +276,17 @@ static void trace(void *arg, const char *addr, bool sent, const struct command *
 	fputc('\n', stderr);
 }
 
-static int open_admin(struct ctx *cx, const struct config *file)
+/* How to talk to a cluster; environment: whose credentials hold for it. */
+static int open_admin(struct ctx *cx, const struct config *file, const char *nameservers,
+	bool environment, struct admin **out)
 {
 	struct credentials who;
 	struct admin_opts o = { 0 };
-	int rc = credentials_find(file, &who, &cx->err);
+	int rc = credentials_find(file, environment, &who, &cx->err);
 
 	if (rc)
 		return rc;
-	o.nameservers = cx->nameservers;
+	o.nameservers = nameservers;
 	o.brokers = cx->set.brokers.n ? join(&cx->mem, &cx->set.brokers) : NULL;
 	o.timeout_ms = (int)cx->set.timeout_ms;
 	o.client.connect_ms = (int)MIN(cx->set.timeout_ms, 3000);
@@ -292,9 +294,27 @@ static int open_admin(struct ctx *cx, const struct config *file)
 	o.client.secret_key = who.secret_key;
 	o.client.trace = cx->set.trace_wire || cx->set.verbose ? trace : NULL;
 	o.client.trace_arg = &cx->set;
-	cx->admin = admin_new(&o);
+	*out = admin_new(&o);
 	credentials_release(&who);
 	return 0;
+}
+
+int ctx_other(struct ctx *cx, const char *context, const struct strv *nameservers,
+	struct config *file, struct admin **out)
+{
+	const char *list;
+	int rc = 0;
+
+	*file = (struct config){ 0 };
+	if (context)
+		rc = config_load(file, cx->set.config, context, &cx->mem, &cx->err);
+	list = nameservers->n ? join(&cx->mem, nameservers) : file->nameservers;
+	if (!rc && !list) {
+		err_set(&cx->err, TQ_EUSAGE, "context '%s' has no name servers", context);
+		return err_hint(&cx->err, "add `nameservers` to it in the configuration file");
+	}
+	file->nameservers = list;
+	return rc ? rc : open_admin(cx, file, list, !context, out);
 }
 
 static int check_class(struct ctx *cx)
@@ -329,7 +349,9 @@ int ctx_open(struct ctx *cx, const struct opt_set *global)
 	if (!cx->set.out.width)
 		cx->set.out.width = terminal_width();
 	rc = out_new(stdout, &cx->set.out, &cx->out, &cx->err);
-	return rc || cx->cmd->flags & CMD_LOCAL ? rc : open_admin(cx, &file);
+	if (rc || cx->cmd->flags & CMD_LOCAL)
+		return rc;
+	return open_admin(cx, &file, cx->nameservers, true, &cx->admin);
 }
 
 /* ---- names ---- */

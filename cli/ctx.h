@@ -70,6 +70,15 @@ void ctx_release(struct ctx *cx);
  */
 int ctx_open(struct ctx *cx, const struct opt_set *global) MUST_USE;
 
+/*
+ * Another cluster beside the command's own, the caller's to free: of a context, signed with what
+ * that context says alone, or else (context NULL) at name servers, signed as the command's own.
+ * nameservers may be empty with a context. *file says the rest of it.
+ */
+struct config;
+int ctx_other(struct ctx *cx, const char *context, const struct strv *nameservers,
+	struct config *file, struct admin **out) MUST_USE;
+
 /* Whether the option of the command that fills this member was given. */
 #define CTX_GIVEN(cx, type, member) ((cx)->own.opts && OPT_GIVEN(&(cx)->own, type, member))
 

@@ -38,7 +38,7 @@ cJSON *view_topic_json(struct ctx *cx, const struct topic_info *t);
 cJSON *view_group_json(struct ctx *cx, const struct group *g);
 
 /* Those of single commands. */
-extern const struct view view_delay, view_transaction;
+extern const struct view view_delay, view_transaction, view_context;
 extern const struct view view_dlq, view_sent, view_message_id, view_version;
 
 /* All views but those of migrate/report.h, for the test that walks tables. */

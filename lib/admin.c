@@ -55,6 +55,14 @@ const struct skipped *admin_skipped(const struct admin *a, size_t *n)
 	return a->skipped;
 }
 
+void admin_forget_skipped(struct admin *a)
+{
+	if (!a->n_skipped)
+		return;
+	a->n_skipped = 0;
+	a->cluster = NULL;
+}
+
 static void skip(struct admin *a, const struct broker *b, const struct err *e)
 {
 	for (size_t i = 0; i < a->n_skipped; i++)

@@ -92,6 +92,8 @@ struct skipped {
 	struct err err;
 };
 const struct skipped *admin_skipped(const struct admin *a, size_t *n);
+/* What was skipped is forgotten and the cluster asked anew: for those who look again and again. */
+void admin_forget_skipped(struct admin *a);
 
 struct kv {
 	struct str key, value;
@@ -269,6 +271,19 @@ struct members {
 int admin_members(struct admin *a, const char *group, struct arena *mem, struct members *out,
 	struct err *e) MUST_USE;
 
+struct sender {
+	const char *group, *id, *addr;
+	int64_t seen_ms; /* last heartbeat */
+};
+struct senders {
+	struct sender *v; /* sorted by group and id, each once */
+	size_t n;
+};
+
+/* Producers that are connected (328); Apache has it since 4.9.4, else TQ_EUNSUPPORTED. */
+int admin_senders(
+	struct admin *a, struct arena *mem, struct senders *out, struct err *e) MUST_USE;
+
 /* ---- positions and messages ---- */
 
 int admin_offset_get(struct admin *a, const char *addr, const char *group, const char *topic,
@@ -293,6 +308,12 @@ struct pull {
 	int64_t sub_version; /* of that heartbeat */
 };
 void admin_pull_request(struct command *rq, const struct pull *p, struct arena *mem);
+/*
+ * Store time of the first message of a queue that is still there at or behind an offset;
+ * TQ_ENOTFOUND: none.
+ */
+int admin_stored_at(struct admin *a, const char *addr, const char *topic, int queue,
+	int64_t off, int64_t *ms, struct err *e) MUST_USE;
 
 struct messages {
 	struct message *v; /* slices are in the arena */

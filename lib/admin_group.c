@@ -275,3 +275,70 @@ int admin_members(struct admin *a, const char *group, struct arena *mem, struct 
 	fan_release(&f);
 	return rc;
 }
+
+/* ---- producers ---- */
+
+struct senders_reader {
+	struct arena *mem;
+	struct senders *out;
+	size_t cap;
+};
+
+/* "/10.0.0.7:51622", as Java prints an address. */
+static const char *read_address(struct arena *mem, const char *text)
+{
+	const char *slash = strrchr(text, '/');
+
+	return arena_str(mem, slash ? slash + 1 : text);
+}
+
+static void read_senders(void *arg, const struct broker *b UNUSED, const cJSON *doc)
+{
+	const cJSON *table = cJSON_GetObjectItemCaseSensitive(doc, "data"), *list, *j;
+	struct senders_reader *r = arg;
+	struct senders *out = r->out;
+
+	cJSON_ArrayForEach (list, table) {
+		const char *group = list->string ? arena_str(r->mem, list->string) : "";
+
+		r->cap += (size_t)cJSON_GetArraySize(list);
+		out->v = arena_more(r->mem, out->v, out->n, r->cap, sizeof(*out->v));
+		cJSON_ArrayForEach (j, list)
+			out->v[out->n++] = (struct sender){ group,
+				arena_str(r->mem, json_text(j, "clientId", "")),
+				read_address(r->mem, json_text(j, "remoteIP", "")),
+				json_int(j, "lastUpdateTimestamp", 0) };
+	}
+}
+
+static int by_sender(const void *x, const void *y)
+{
+	const struct sender *a = x, *b = y;
+	int c = strcmp(a->group, b->group);
+
+	return c ? c : strcmp(a->id, b->id);
+}
+
+int admin_senders(struct admin *a, struct arena *mem, struct senders *out, struct err *e)
+{
+	struct senders_reader r = { mem, out, 0 };
+	struct command rq;
+	struct fan f;
+	size_t n = 0;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	command_init(&rq, REQ_GET_ALL_PRODUCER_INFO);
+	rc = fan_cluster(a, &rq, 0, &f, e);
+	if (!rc)
+		rc = fan_read(&f, read_senders, &r, e);
+	fan_release(&f);
+	if (rc || !out->n)
+		return rc;
+	qsort(out->v, out->n, sizeof(*out->v), by_sender);
+	for (size_t i = 0; i < out->n; i++) /* a client is connected to every broker */
+		if (!i || by_sender(&out->v[i], &out->v[n - 1]))
+			out->v[n++] = out->v[i];
+	out->n = n;
+	return 0;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin: stored messages, by place and by key. */
 #include "admin_int.h"
+#include "names.h"
 
 void admin_pull_request(struct command *rq, const struct pull *p, struct arena *mem)
 {
@@ -95,5 +96,73 @@ int admin_message_query(struct admin *a, const char *topic, const char *key, boo
 		if (f.v[i].reply)
 			rc = read_messages(f.v[i].reply->cmd.body, mem, out, e);
 	fan_release(&f);
+	return rc;
+}
+
+/* ---- one message of a queue ---- */
+
+#define STORED_TRIES 4 /* the offset moved, or the queue was being cut: again, from there */
+
+static int first_stored(const struct reply *rp, int64_t *ms, struct err *e)
+{
+	struct rd r = rd_init(rp->cmd.body);
+	struct message m;
+	int rc = message_decode(&r, &m, e);
+
+	if (!rc)
+		*ms = m.store_ms;
+	return rc;
+}
+
+/* Whether the answer says where to go on; *off is there then. */
+static bool moved(const struct command *answer, int64_t *off)
+{
+	int64_t next;
+
+	if (answer->code != RESP_PULL_OFFSET_MOVED &&
+		answer->code != RESP_PULL_RETRY_IMMEDIATELY)
+		return false;
+	if (str_to_i64(command_ext(answer, "nextBeginOffset"), 0, INT64_MAX, &next, "offset",
+		    NULL) ||
+		next <= *off)
+		return false;
+	*off = next;
+	return true;
+}
+
+int admin_stored_at(struct admin *a, const char *addr, const char *topic, int queue,
+	int64_t off, int64_t *ms, struct err *e)
+{
+	struct pull p = { .group = NAMES_TOOLS_GROUP,
+		.topic = topic,
+		.queue = queue,
+		.queue_off = off,
+		.max = 1,
+		.all = true };
+	struct command rq;
+	struct arena mem;
+	struct reply *r;
+	bool again = true;
+	int rc = 0;
+
+	arena_init(&mem);
+	for (int i = 0; again && i < STORED_TRIES; i++) {
+		admin_pull_request(&rq, &p, &mem);
+		rc = client_call(a->client, addr, &rq, a->timeout_ms, &r, e);
+		if (rc)
+			break;
+		again = moved(&r->cmd, &p.queue_off);
+		if (r->cmd.code == RESP_SUCCESS)
+			rc = first_stored(r, ms, e);
+		else if (r->cmd.code == RESP_PULL_NOT_FOUND || again ||
+			 r->cmd.code == RESP_PULL_OFFSET_MOVED ||
+			 r->cmd.code == RESP_PULL_RETRY_IMMEDIATELY)
+			rc = err_set(e, TQ_ENOTFOUND, "queue %d of '%s' has no message at %lld",
+				queue, topic, (long long)off);
+		else
+			rc = admin_reply_err(&r->cmd, addr, e);
+		reply_free(r);
+	}
+	arena_release(&mem);
 	return rc;
 }

@@ -20,6 +20,8 @@ prepare() {
 	tdmqctl -q topic create orders trades tmp-a --queues 2 --if-not-exists
 	tdmqctl -q group create pay-svc --if-not-exists
 	tdmqctl -q role create billing >/dev/null 2>&1 || :
+	tdmqctl -q context create prod -s "$TDMQCTL_NAMESERVER" 2>/dev/null || :
+	tdmqctl -q context create old -s 127.0.0.1:1 2>/dev/null || : # nobody is there
 	case $1 in
 	*'namespace create shop'*) tdmqctl -q namespace delete shop --yes ;;
 	*'role create billing'*) tdmqctl -q role delete billing --revoke-all --yes ;;
@@ -33,7 +35,8 @@ prepare() {
 # Exit status of an example that names something no test can have: an id, a number.
 expected() {
 	case $1 in
-	*'message get '* | *'migrate status '* | *'delay cancel '* | *'transaction resume '*) echo 4 ;;
+	*'message get '* | *'migrate status '* | *'delay cancel '* | *'transaction resume '* | *'offset undo'*) echo 4 ;;
+	*'--from-context old'*) echo 7 ;;
 	*) echo 0 ;;
 	esac
 }

@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Two clusters: contexts, positions by time from one to the other. With Apache as the old one:
+# tests/interop/parts/cutover.sh.
+
+# shellcheck disable=SC2154 # run sets stderr, lines
+load helper
+
+# The new cluster is the one of helper.bash; the old one is its twin.
+setup_file() {
+	local dir=$BATS_FILE_TMPDIR
+	brokerd --dev --data "$dir/old" --broker old-a --nameserver-port=0 --broker-port=0 --vip-port=0 \
+		>"$dir/old.ready" 2>"$dir/old.log" 3>&- 4>&- &
+	echo $! >"$dir/old.pid"
+	broker_start
+	await grep -q '^brokerd ready' "$dir/old.ready"
+	OLD=$(sed -n 's/.* nameserver \([^ ]*\).*/\1/p' "$dir/old.ready")
+	export OLD
+	tdmqctl -q context create old -s "$OLD"
+	tdmqctl -q context create new -s "$TDMQCTL_NAMESERVER" --use
+	for c in old new; do
+		tdmqctl -q -s "$(at $c)" topic create orders --queues 2
+		tdmqctl -q -s "$(at $c)" group create pay-svc
+	done
+	for i in 1 2 3 4 5 6; do
+		tdmqctl -q -s "$OLD" message send orders --body "old $i" >/dev/null
+	done
+	tdmqctl -q -s "$OLD" message consume orders --group pay-svc --count 2 --wait 5s --from earliest >/dev/null
+	for i in 1 2 3 4; do
+		tdmqctl -q message send orders --body "new $i" >/dev/null
+	done
+}
+teardown_file() {
+	kill "$(cat "$BATS_FILE_TMPDIR/old.pid")"
+	broker_stop
+}
+
+at() {
+	if [ "$1" = old ]; then echo "$OLD"; else echo "$TDMQCTL_NAMESERVER"; fi
+}
+
+@test "context create: keeps what stands in the file, and refuses what would not read back" {
+	file=$BATS_TEST_TMPDIR/config.yaml
+	printf '# mine\ncontexts:\n    dev: # by hand\n        nameservers: [a:1]\n' >"$file"
+	run -0 --separate-stderr tdmqctl --config "$file" context create prod -s 'b:2;c:3' -N shop --protected \
+		--access-key ops --secret-from file:/etc/key --use
+	[ "$(cat "$file")" = "currentContext: prod
+# mine
+contexts:
+    prod: {nameservers: [\"b:2\", \"c:3\"], namespace: \"shop\", credentials: {accessKey: \"ops\", secretFrom: \"file:/etc/key\"}, protected: true}
+    dev: # by hand
+        nameservers: [a:1]" ]
+	run -0 --separate-stderr tdmqctl --config "$file" context list -o json
+	[ "$(json '[(i["name"], i["current"]) for i in d["items"]]' <<<"$output")" = "[('prod', True), ('dev', False)]" ]
+	run -5 --separate-stderr tdmqctl --config "$file" context create dev -s a:1
+	run -0 --separate-stderr tdmqctl --config "$file" context use dev
+	run -0 --separate-stderr tdmqctl --config "$file" context show
+	[[ $output == *a:1* ]]
+	run -4 --separate-stderr tdmqctl --config "$file" context use dav
+	[[ $stderr == *"did you mean 'dev'"* ]]
+	printf 'contexts: {dev: {nameservers: [a:1]}}\n' >"$file"
+	run -9 --separate-stderr tdmqctl --config "$file" context create prod -s b:2
+	[ "$(cat "$file")" = 'contexts: {dev: {nameservers: [a:1]}}' ]
+}
+
+@test "migrate offsets: wants two clusters, and two different ones" {
+	run -2 --separate-stderr tdmqctl migrate offsets --group pay-svc
+	[[ $stderr == *--from-context* ]]
+	run -2 --separate-stderr tdmqctl migrate offsets --from-context new --group pay-svc
+	run -2 --separate-stderr tdmqctl migrate offsets --from-context old
+	run -4 --separate-stderr tdmqctl migrate offsets --from-context old --group nobody-here
+}
+
+@test "migrate offsets: previews, sets, and is undone" {
+	run -0 --separate-stderr tdmqctl migrate offsets --from-context old --group pay-svc -o json
+	[[ $stderr == *--execute* ]]
+	# what the old cluster has left is older than all of the new one
+	[ "$(json '[(i["now"], i["target"], i["replayed"], i["sinceMs"] > 0) for i in d["items"]]' <<<"$output")" = \
+		'[(None, 0, 0, True), (None, 0, 0, True)]' ]
+	run -0 --separate-stderr tdmqctl offset get pay-svc -o json
+	[ "$(json 'd["items"]' <<<"$output")" = '[]' ]
+
+	# all is consumed there: behind its last message, so before the first one here
+	tdmqctl -q -s "$OLD" message consume orders --group pay-svc --count 4 --wait 5s >/dev/null
+	run -0 --separate-stderr tdmqctl migrate offsets --from-context old --all --execute
+	run -0 --separate-stderr tdmqctl offset get pay-svc -o json
+	[ "$(json '[i["offset"] for i in d["items"]]' <<<"$output")" = '[0, 0]' ]
+
+	# what is stored later there moves the place here
+	tdmqctl -q -s "$OLD" message send orders --body late >/dev/null
+	run -0 --separate-stderr tdmqctl -s "$OLD" migrate offsets --from-context new --group pay-svc -o json
+	run -0 --separate-stderr tdmqctl migrate offsets --from-nameserver "$OLD" --group pay-svc --execute -o json
+	[ "$(json 'sum(i["skipped"] for i in d["items"])' <<<"$output")" = 4 ]
+	[[ $stderr == *'offset undo'* ]]
+	run -0 --separate-stderr tdmqctl offset undo
+	run -0 --separate-stderr tdmqctl offset get pay-svc -o json
+	[ "$(json '[i["offset"] for i in d["items"]]' <<<"$output")" = '[0, 0]' ]
+	run -0 --separate-stderr tdmqctl offset undo --dry-run
+	run -9 --separate-stderr tdmqctl -s "$OLD" offset undo
+	[[ $stderr == *"$TDMQCTL_NAMESERVER"* ]]
+}
+
+@test "migrate offsets: nothing is set in a read-only context" {
+	TDMQCTL_READ_ONLY=1 run -9 --separate-stderr tdmqctl migrate offsets --from-context old --all --execute
+}
