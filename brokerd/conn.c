@@ -8,6 +8,8 @@
  *	c->in [ begun frame ]  -->  [ begun frame | read ......... ]  shared
  *	                              run run run run [ begun frame ]  --> c->in
  *
+ * A frame that begins has to go on: see is_slow().
+ *
  * A client that does not read: beyond output-limit of unsent bytes its frames wait in c->in and
  * its socket is not read, until half of that is gone.
  *
@@ -34,6 +36,7 @@
 #define LOG_CONN "conn"
 #define LEND_MIN 4096 /* records below are copied */
 #define KEEP_IN 4096 /* memory of c->in that an idle connection may keep */
+#define GROWN (64u << 10) /* bytes within frame-timeout that are not slow */
 
 struct conn_call {
 	int32_t opaque;
@@ -112,6 +115,15 @@ static void call_end(struct conn_call *call, int rc, const struct command *answe
 	done(arg, rc, answer);
 }
 
+/* Nobody knows which bytes of the chain left; no more are copies than there are. */
+static void count_copied(struct conn *c)
+{
+	size_t now = MIN(c->copied, c->closed ? 0 : evbuffer_get_length(c->out));
+
+	server_copied(c->server, -(int64_t)(c->copied - now));
+	c->copied = now;
+}
+
 static void close_now(struct conn *c)
 {
 	struct conn_call *call, *tmp;
@@ -121,6 +133,7 @@ static void close_now(struct conn *c)
 		call_end(call, TQ_EUNREACHABLE, NULL);
 	event_free(c->ev_read);
 	event_free(c->ev_write);
+	count_copied(c);
 	evbuffer_free(c->out);
 	buf_release(&c->in);
 	close(c->fd);
@@ -158,9 +171,7 @@ static int run_frame(struct conn *c, char *frame, size_t total, struct err *e)
 
 static bool too_full(struct conn *c)
 {
-	size_t limit = (size_t)server_broker(c->server)->cfg->output_limit;
-
-	if (evbuffer_get_length(c->out) <= limit)
+	if (evbuffer_get_length(c->out) <= server_output_limit(c->server))
 		return false;
 	c->full = true;
 	event_del(c->ev_read);
@@ -194,6 +205,36 @@ static void refuse(struct conn *c, const struct err *e)
 	conn_close(c);
 }
 
+/* One byte now and then keeps no connection: a frame ends in its time, or grows by GROWN. */
+static bool is_slow(const struct conn *c, int64_t now_ms)
+{
+	return c->frame_ms &&
+	       now_ms - c->frame_ms >= server_broker(c->server)->cfg->frame_timeout;
+}
+
+static void note_begun_frame(struct conn *c)
+{
+	if (!c->in.n || c->full) {
+		c->frame_ms = 0;
+	} else if (!c->frame_ms || c->in.n - c->frame_n >= GROWN) {
+		c->frame_ms = server_now_ms(c->server);
+		c->frame_n = c->in.n;
+	}
+}
+
+void conn_check_time(struct conn *c, int64_t now_ms)
+{
+	struct err e = ERR_INIT;
+
+	if (is_slow(c, now_ms)) {
+		err_set(&e, TQ_ETIMEDOUT, "its request takes too long to come");
+		refuse(c, &e);
+	} else if (!c->ours &&
+		   now_ms - c->active_ms >= server_broker(c->server)->cfg->idle_timeout) {
+		conn_close(c);
+	}
+}
+
 static void run_shared(struct conn *c, char *p, size_t n)
 {
 	struct err e = ERR_INIT;
@@ -207,6 +248,9 @@ static void run_shared(struct conn *c, char *p, size_t n)
 		buf_add(&c->in, p + used, n - used);
 	else if (c->in.cap > KEEP_IN)
 		buf_release(&c->in);
+	if (used)
+		c->frame_ms = 0;
+	note_begun_frame(c);
 }
 
 /* A frame that the shared buffer cannot hold: its next bytes, at most as many as came before. */
@@ -225,8 +269,10 @@ static ssize_t read_large(struct conn *c, size_t total)
 	if (got <= 0)
 		return got;
 	c->in.n += (size_t)got;
+	note_begun_frame(c);
 	if (c->in.n < total)
 		return got;
+	c->frame_ms = 0;
 	if (run_frame(c, c->in.p, total, &e))
 		refuse(c, &e);
 	buf_release(&c->in);
@@ -274,6 +320,8 @@ void conn_write(struct conn *c, const void *p, size_t n)
 	if (c->closed)
 		return;
 	BUG_ON(evbuffer_add(c->out, p, n));
+	c->copied += n;
+	server_copied(c->server, (int64_t)n);
 	server_dirty(c->server, c);
 }
 
@@ -315,7 +363,7 @@ void conn_write_slices(struct conn *c, struct store_slice *slices, int n)
 /* Below half of the limit: the frames that waited, then the socket again. */
 static void maybe_resume(struct conn *c)
 {
-	size_t limit = (size_t)server_broker(c->server)->cfg->output_limit;
+	size_t limit = server_output_limit(c->server);
 	char *p = server_read_buf(c->server);
 	size_t n = c->in.n;
 
@@ -351,6 +399,7 @@ void conn_flush(struct conn *c)
 		return;
 	while (n > 0 && evbuffer_get_length(c->out))
 		n = write_some(c);
+	count_copied(c);
 	if (n > 0)
 		c->active_ms = server_now_ms(c->server);
 	if (n <= 0 && (!n || errno != EAGAIN))
@@ -395,9 +444,7 @@ static void send_request(struct conn *c, struct command *rq, int flag)
 /* What others make us send is no reason to hold more and more for a client that does not read. */
 static bool is_behind(const struct conn *c)
 {
-	size_t limit = (size_t)server_broker(c->server)->cfg->output_limit;
-
-	return evbuffer_get_length(c->out) > limit * 2;
+	return evbuffer_get_length(c->out) > server_output_limit(c->server) * 2;
 }
 
 void conn_notify(struct conn *c, struct command *rq)

@@ -37,7 +37,10 @@ struct conn {
 	struct server *server;
 	struct event *ev_read, *ev_write;
 	struct buf in; /* the part of a frame that came so far */
+	int64_t frame_ms; /* monotonic, when it began or had grown by some; 0: none */
+	size_t frame_n; /* what of it was there then */
 	struct evbuffer *out;
+	size_t copied; /* most of out that is memory, not the mapped log */
 	bool dirty, closing, full, writing;
 	int64_t active_ms; /* monotonic, last byte read or written */
 	int32_t next_opaque;

@@ -12,6 +12,8 @@ struct sockaddr;
 struct conn *conn_new(struct server *s, int fd, uint64_t id, const struct sockaddr *peer);
 /* Hands what is unsent to the kernel; closes if that was asked for. */
 void conn_flush(struct conn *c);
+/* Closes it when it is silent for too long, or its frame takes too long. */
+void conn_check_time(struct conn *c, int64_t now_ms);
 /* Bytes to be sent at the end of the turn; copied. Nothing on a closed connection. */
 void conn_write(struct conn *c, const void *p, size_t n);
 /* n slices, whose references it takes, also on a closed connection. */

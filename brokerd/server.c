@@ -37,8 +37,9 @@
 #define LOG_SERVER "server"
 #define LISTEN_BACKLOG 1024
 #define ACCEPT_PER_TURN 64
-#define IDLE_SCAN_MS 5000
+#define SCAN_MS 5000
 #define HOOKS_MAX 8
+#define OUTPUT_MIN (64 << 10) /* per connection, while all have output-total */
 
 struct listener {
 	int fd;
@@ -81,8 +82,10 @@ struct server {
 	size_t n_turn, n_closed;
 	struct conn *conns, *dirty;
 	int n_conns;
+	int64_t copied; /* bytes of unsent answers, of all */
 	int64_t fds; /* the process may have */
 	uint64_t last_id;
+	int64_t scanned_ms; /* monotonic, when connections were last looked through for silent ones */
 	int64_t now_ms; /* of this turn; 0: nobody has asked */
 	bool quit;
 	struct command cmd; /* the one being run */
@@ -178,16 +181,18 @@ void server_on_close(struct server *s, server_closed fn, void *arg)
 
 /* --- connections --- */
 
-static void scan_idle(void *arg)
+static void scan_conns(void *arg)
 {
 	struct server *s = arg;
-	int64_t limit = s->broker->cfg->idle_timeout, now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), pause = now - s->scanned_ms;
 	struct conn *c, *tmp;
 
-	DL_FOREACH_SAFE (s->conns, c, tmp) {
-		if (!c->ours && now - c->active_ms >= limit)
-			conn_close(c);
-	}
+	s->scanned_ms = now;
+	if (pause >
+		3 * SCAN_MS) /* we stood still: what they sent meanwhile is still to be read */
+		return;
+	DL_FOREACH_SAFE (s->conns, c, tmp)
+		conn_check_time(c, now);
 }
 
 static void listeners_enable(void *arg)
@@ -418,7 +423,8 @@ int server_new(struct broker *b, struct server **out, struct err *e)
 	BUG_ON(!s->ev_mail);
 	event_add(s->ev_mail, NULL);
 	s->accept_again = timer_new(s, listeners_enable, s);
-	server_every(s, IDLE_SCAN_MS, scan_idle, s);
+	s->scanned_ms = clock_mono_ms();
+	server_every(s, SCAN_MS, scan_conns, s);
 	*out = s;
 	return 0;
 }
@@ -499,6 +505,19 @@ char *server_read_buf(struct server *s)
 struct command *server_command(struct server *s)
 {
 	return &s->cmd;
+}
+
+void server_copied(struct server *s, int64_t n)
+{
+	s->copied += n;
+	BUG_ON(s->copied < 0);
+}
+
+size_t server_output_limit(const struct server *s)
+{
+	const struct config *cfg = s->broker->cfg;
+
+	return s->copied < cfg->output_total ? (size_t)cfg->output_limit : OUTPUT_MIN;
 }
 
 void server_dirty(struct server *s, struct conn *c)

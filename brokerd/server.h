@@ -62,6 +62,10 @@ struct event_base *server_base(struct server *s);
 struct broker *server_broker(const struct server *s);
 char *server_read_buf(struct server *s); /* SERVER_READ_MAX * 2 bytes all connections share */
 struct command *server_command(struct server *s);
+/* n bytes more, or less, of unsent answers are copies. */
+void server_copied(struct server *s, int64_t n);
+/* Unsent bytes above which a connection is not read: less when all have too many together. */
+size_t server_output_limit(const struct server *s);
 /* c wants to write or to close at the end of the turn. */
 void server_dirty(struct server *s, struct conn *c);
 void server_forget(struct server *s, struct conn *c); /* c is closed */

@@ -17,5 +17,7 @@ int64_t clock_boot_ms(void); /* monotonic, and goes on while the machine sleeps 
 void clock_test_set(int64_t wall_ms);
 void clock_test_advance(int64_t ms);
 void clock_test_off(void);
+/* Tests: both go on, from ms later than now. */
+void clock_test_skip(int64_t ms);
 
 #endif

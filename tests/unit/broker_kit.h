@@ -35,7 +35,9 @@
 struct shared {
 	_Atomic int port;
 	_Atomic bool sync_fails, sync_hangs, disk_full;
-	_Atomic int syncs;
+	_Atomic int syncs, slow_ms; /* of each write to the log */
+	_Atomic int held, conns; /* pulls that wait, connections; each 20 ms */
+	_Atomic int64_t skip_ms; /* the clock goes on from so much later, once */
 };
 
 static struct shared *sh;
@@ -54,6 +56,13 @@ static inline int odd_fdatasync(int fd)
 		return -1;
 	}
 	return vfs_system.fdatasync(fd);
+}
+
+static inline ssize_t odd_pwritev(int fd, const struct iovec *v, int n, off_t off)
+{
+	if (sh->slow_ms)
+		usleep((useconds_t)sh->slow_ms * 1000);
+	return vfs_system.pwritev(fd, v, n, off);
 }
 
 static inline int odd_fallocate(int fd, int mode, off_t off, off_t len)
@@ -88,6 +97,10 @@ static inline void look_for_stop(void *arg)
 
 	if (b->stopping)
 		broker_quit(b);
+	sh->held = hold_count(b->hold);
+	sh->conns = server_conns(b->server);
+	if (sh->skip_ms)
+		clock_test_skip(atomic_exchange(&sh->skip_ms, 0));
 }
 
 typedef void (*tune)(struct config *cfg);
@@ -103,6 +116,7 @@ static inline int serve(tune change)
 
 	odd.fdatasync = odd_fdatasync;
 	odd.fallocate = odd_fallocate;
+	odd.pwritev = odd_pwritev;
 	vfs_set(&odd);
 	thread_become(&on_loop);
 	log_set_level(LOG_ERROR_);
@@ -280,6 +294,58 @@ static inline bool get_frame(int fd, struct command *cmd)
 	}
 	cr_assert_eq(command_decode(frame, total, cmd, &e), 0, "%s", e.msg);
 	return true;
+}
+
+/* A whole request for the handler, with a plausible value for every field. */
+static inline void fill_request(struct command *rq, const struct handler *h)
+{
+	command_init(rq, h->code);
+	for (const struct field *f = h->fields; f && f->type != FIELD_TYPE_END; f++) {
+		bool name = f->type <= FIELD_TYPE_GROUP;
+
+		command_add(rq, f->name, name ? STR("t-1") : STR("1"));
+	}
+	rq->body = STR("{\"clientID\":\"c\",\"producerDataSet\":[{\"groupName\":\"p\"}]}");
+}
+
+static inline int64_t drain(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static char b[1 << 16];
+	int64_t total = 0;
+	ssize_t n;
+
+	while (poll(&p, 1, ms) == 1 && (n = recv(fd, b, sizeof(b), 0)) > 0)
+		total += n;
+	return total;
+}
+
+/* --- what it does to them and itself --- */
+
+static inline bool ends_within(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char c;
+
+	return poll(&p, 1, ms) == 1 && recv(fd, &c, 1, 0) <= 0;
+}
+
+/* Memory of the broker that is not of files. */
+static inline int64_t resident_kib(void)
+{
+	char path[64], line[256];
+	int64_t kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "RssAnon:", 8))
+			kib = strtoll(line + 8, NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return kib;
 }
 
 #endif

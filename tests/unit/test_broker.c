@@ -148,14 +148,6 @@ Test(broker, refuses_sends_while_too_many_wait_for_the_disk)
 
 /* --- connections --- */
 
-static bool ends_within(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char c;
-
-	return poll(&p, 1, ms) == 1 && recv(fd, &c, 1, 0) <= 0;
-}
-
 static void two_connections(struct config *cfg)
 {
 	cfg->max_connections = 2;
@@ -213,35 +205,6 @@ static int pull_blindly(int fd)
 	return n;
 }
 
-static int64_t resident_kib(void)
-{
-	char path[64], line[256];
-	int64_t kib = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "RssAnon:", 8))
-			kib = strtoll(line + 8, NULL, 10);
-	}
-	if (f)
-		fclose(f);
-	return kib;
-}
-
-static int64_t drain(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	static char b[1 << 16];
-	int64_t total = 0;
-	ssize_t n;
-
-	while (poll(&p, 1, ms) == 1 && (n = recv(fd, b, sizeof(b), 0)) > 0)
-		total += n;
-	return total;
-}
-
 Test(broker, a_client_that_does_not_read_is_not_read_from)
 {
 	char *body = mem_alloc(64 << 10);
@@ -266,18 +229,6 @@ Test(broker, a_client_that_does_not_read_is_not_read_from)
 }
 
 /* --- hostile input --- */
-
-/* A whole request for the handler, with a plausible value for every field. */
-static void fill_request(struct command *rq, const struct handler *h)
-{
-	command_init(rq, h->code);
-	for (const struct field *f = h->fields; f && f->type != FIELD_TYPE_END; f++) {
-		bool name = f->type <= FIELD_TYPE_GROUP;
-
-		command_add(rq, f->name, name ? STR("t-1") : STR("1"));
-	}
-	rq->body = STR("{\"clientID\":\"c\",\"producerDataSet\":[{\"groupName\":\"p\"}]}");
-}
 
 /* Sends what there is, ends the stream, and waits for the broker to do the same. */
 static void throw_at(struct str bytes)
