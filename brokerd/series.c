@@ -9,11 +9,12 @@
  *
  * A counter is a sum, and what was added in each of the last 6 intervals of 10 seconds, 6 of 10
  * minutes, 24 hours. Nothing is done when an interval ends: a counter that is used or asked
- * moves on by itself to where the clock is.
+ * moves on by itself to where the clock is. The intervals of a span take memory from the first
+ * one on that something was added in, until all that is there is too old: ten thousand topics
+ * with a message now and then are the usual case, not ten thousand busy ones.
  *
- * Memory has a bound (50 MB): with COUNTERS_MAX counters there are no new ones, queues get at most
- * half of them, and what they would
- * count is not known.
+ * Memory has a bound (60 MB): with COUNTERS_MAX counters there are no new ones, queues get at most
+ * half of them, and what they would count is not known.
  */
 #include "brokerd/stats_impl.h"
 
@@ -24,25 +25,28 @@
 enum of { CLUSTER, TOPIC, QUEUE, PAIR, PULLED, WAITED };
 
 /* Place of each series among the counters of its holder or queue. */
-enum { TOPIC_NUMS, TOPIC_SIZE, PAIR_NUMS = 0, PAIR_SIZE, PAIR_BACK, OWN_MAX };
-enum { QUEUE_NUMS, QUEUE_SIZE, QUEUE_TOOK, QUEUE_COUNTERS_MAX };
+enum { TOPIC_NUMS, TOPIC_SIZE, TOPIC_COUNTERS };
+enum { PAIR_NUMS, PAIR_SIZE, PAIR_BACK, PAIR_COUNTERS };
+enum { QUEUE_NUMS, QUEUE_SIZE, QUEUE_PUT_COUNTERS, QUEUE_TOOK = 2, QUEUE_GET_COUNTERS };
 enum { BROKER_PUT, BROKER_GET, BROKER_COUNTERS };
 
-/* Seconds of an interval, how many there are, where they begin in a counter's arrays. */
+/* Seconds of an interval, how many there are. */
 static const struct span {
-	int seconds, n, at;
+	int seconds, n;
 } spans[STATS_SPANS] = {
-	[STATS_MINUTE] = { 10, 6, 0 },
-	[STATS_HOUR] = { 600, 6, 6 },
-	[STATS_DAY] = { 3600, 24, 12 },
+	[STATS_MINUTE] = { 10, 6 },
+	[STATS_HOUR] = { 600, 6 },
+	[STATS_DAY] = { 3600, 24 },
 };
-#define INTERVALS 36
+
+struct interval {
+	int64_t sum, times;
+};
 
 struct counter {
 	int64_t sum, times;
-	int64_t sum_at[STATS_SPANS], times_at[STATS_SPANS]; /* at the last interval's end */
-	int64_t sums[INTERVALS]; /* a ring for each span, by number of interval */
-	uint32_t counts[INTERVALS]; /* of times */
+	struct interval at[STATS_SPANS]; /* sum and times at the last interval's end */
+	struct interval *ring[STATS_SPANS]; /* by number of interval; NULL: nothing in any */
 	int64_t turn; /* 10 seconds it has moved on to */
 	int64_t first; /* it was made in */
 };
@@ -65,19 +69,24 @@ static int64_t turn_now(const struct stats *s)
 
 static void roll_span(struct counter *c, enum stats_span span, int64_t from, int64_t to)
 {
-	const struct span *sp = &spans[span];
-	int64_t at = sp->at + from % sp->n;
+	struct interval last = { c->sum - c->at[span].sum, c->times - c->at[span].times };
+	int64_t n = spans[span].n;
 
 	if (from == to)
 		return;
-	c->sums[at] = c->sum - c->sum_at[span];
-	c->counts[at] = (uint32_t)(c->times - c->times_at[span]);
-	c->sum_at[span] = c->sum;
-	c->times_at[span] = c->times;
-	for (int64_t i = MAX(from + 1, to - sp->n); i < to; i++) {
-		c->sums[sp->at + i % sp->n] = 0;
-		c->counts[sp->at + i % sp->n] = 0;
+	c->at[span] = (struct interval){ c->sum, c->times };
+	if (to - from > n) { /* all that is known is too old */
+		mem_free(c->ring[span]);
+		c->ring[span] = NULL;
+		return;
 	}
+	if (!c->ring[span] && !last.times)
+		return;
+	if (!c->ring[span])
+		c->ring[span] = mem_array((size_t)n, sizeof(last));
+	c->ring[span][from % n] = last;
+	for (int64_t i = from + 1; i < to; i++)
+		c->ring[span][i % n] = (struct interval){ 0, 0 };
 }
 
 /* Ends the intervals that are over. */
@@ -107,9 +116,9 @@ static struct stats_sum sum_of(const struct counter *c, enum stats_span span)
 	int64_t now = c->turn / turns, n = MIN(now - c->first / turns, sp->n);
 	struct stats_sum out = { 0, 0, (int)n * sp->seconds };
 
-	for (int64_t i = now - n; i < now; i++) {
-		out.sum += c->sums[sp->at + i % sp->n];
-		out.times += c->counts[sp->at + i % sp->n];
+	for (int64_t i = now - n; c->ring[span] && i < now; i++) {
+		out.sum += c->ring[span][i % sp->n].sum;
+		out.times += c->ring[span][i % sp->n].times;
 	}
 	return out;
 }
@@ -127,6 +136,17 @@ static struct counter *counters_new(struct stats *s, size_t n)
 	for (size_t i = 0; i < n; i++)
 		c[i].turn = c[i].first = turn_now(s);
 	return c;
+}
+
+static void counters_free(struct stats *s, struct counter *c, size_t n)
+{
+	if (!c)
+		return;
+	s->counters -= n;
+	for (size_t i = 0; i < n; i++)
+		for (int span = 0; span < STATS_SPANS; span++)
+			mem_free(c[i].ring[span]);
+	mem_free(c);
 }
 
 static unsigned key_make(char *key, struct str topic, struct str group)
@@ -161,7 +181,7 @@ static struct holder *get(struct stats *s, struct str topic, struct str group)
 		return h;
 	if (!topic.p || topic.n + group.n + 1 > KEY_TEXT)
 		return NULL;
-	own = counters_new(s, OWN_MAX);
+	own = counters_new(s, group.p ? PAIR_COUNTERS : TOPIC_COUNTERS);
 	if (!own)
 		return NULL;
 	h = mem_alloc(sizeof(*h) + topic.n + group.n + 1);
@@ -170,6 +190,16 @@ static struct holder *get(struct stats *s, struct str topic, struct str group)
 	h->n = key_make(h->key, topic, group);
 	HASH_ADD_KEYPTR(hh, *head, h->key, h->n, h);
 	return h;
+}
+
+static bool is_pair(const struct holder *h)
+{
+	return h->n > h->topic_n;
+}
+
+static size_t counters_of_queue(const struct holder *h)
+{
+	return is_pair(h) ? QUEUE_GET_COUNTERS : QUEUE_PUT_COUNTERS;
 }
 
 static struct counter *queue_find(const struct holder *h, int queue)
@@ -186,7 +216,7 @@ static struct counter *queue_get(struct stats *s, struct holder *h, int queue)
 		return c;
 	if (queue < 0 || queue >= QUEUES_MAX)
 		return NULL;
-	c = s->counters < COUNTERS_MAX / 2 ? counters_new(s, QUEUE_COUNTERS_MAX) : NULL;
+	c = s->counters < COUNTERS_MAX / 2 ? counters_new(s, counters_of_queue(h)) : NULL;
 	if (!c)
 		return NULL;
 	if ((unsigned)queue >= n) {
@@ -199,13 +229,10 @@ static struct counter *queue_get(struct stats *s, struct holder *h, int queue)
 
 static void holder_free(struct stats *s, struct holder *h)
 {
-	s->counters -= OWN_MAX;
-	for (unsigned i = 0; i < h->n_queues; i++) {
-		s->counters -= h->queues[i] ? QUEUE_COUNTERS_MAX : 0;
-		mem_free(h->queues[i]);
-	}
+	for (unsigned i = 0; i < h->n_queues; i++)
+		counters_free(s, h->queues[i], counters_of_queue(h));
+	counters_free(s, h->own, is_pair(h) ? PAIR_COUNTERS : TOPIC_COUNTERS);
 	mem_free(h->queues);
-	mem_free(h->own);
 	mem_free(h);
 }
 
@@ -262,7 +289,7 @@ void series_free(struct stats *s)
 		HASH_DEL(s->pairs, h);
 		holder_free(s, h);
 	}
-	mem_free(s->broker);
+	counters_free(s, s->broker, BROKER_COUNTERS);
 }
 
 /* --- counting --- */
