@@ -148,7 +148,7 @@ static int pick_target(struct request *rq, const struct send *f, struct target *
 /* --- what --- */
 
 struct seen {
-	struct str tags;
+	struct str tags, unique, keys;
 	struct str start_deliver; /* ms since 1970, when the client wants it delivered */
 	struct str sharding_key;
 	bool delayed, transaction, rebuild;
@@ -165,6 +165,8 @@ static void look(struct str text, struct seen *seen)
 		case 4:
 			if (str_is(p.name, PROP_TAGS))
 				seen->tags = p.value;
+			else if (str_is(p.name, PROP_KEYS))
+				seen->keys = p.value;
 			else if (str_is(p.name, PROP_WAIT))
 				seen->rebuild = true;
 			break;
@@ -177,7 +179,9 @@ static void look(struct str text, struct seen *seen)
 				seen->rebuild = true;
 			break;
 		case 8:
-			if (str_is(p.name, PROP_TRAN_MSG))
+			if (str_is(p.name, PROP_UNIQ_KEY))
+				seen->unique = p.value;
+			else if (str_is(p.name, PROP_TRAN_MSG))
 				seen->transaction = str_is(p.value, "true");
 			break;
 		case sizeof(PROP_SHARDING_KEY) - 1:
@@ -353,6 +357,16 @@ static void fill(struct message *m, const struct request *rq, const struct send 
 	m->reconsume_times = f->reconsume_times;
 }
 
+/* What the store would have to look for in the properties. */
+static void put_seen(struct store_put *put, const struct message *m, const struct seen *seen)
+{
+	put->m = m;
+	put->tags_code = message_tags_code(seen->tags);
+	put->looked = true;
+	put->unique = seen->unique;
+	put->keys = seen->keys;
+}
+
 static void answer(struct request *rq, struct str ids, int queue, const struct store_at *first,
 	const struct store_at *last)
 {
@@ -433,8 +447,7 @@ static int send_one(struct request *rq, const struct send *f, struct target *t)
 	store_properties(rq, f->properties, &seen, t->dead, &start);
 	m.properties = (struct str){ rq->scratch->p + start, rq->scratch->n - start };
 	m.body = rq->cmd->body;
-	put.m = &m;
-	put.tags_code = message_tags_code(seen.tags);
+	put_seen(&put, &m, &seen);
 	buf_init(&delayed, MESSAGE_MAX_PROPERTIES + 4096);
 	if (!t->dead || seen.transaction)
 		rc = park(rq, &seen, &put, &m, &delayed);
@@ -461,6 +474,7 @@ struct batch {
 	size_t *starts; /* of properties in the scratch buffer */
 	size_t n;
 	int64_t calls;
+	bool keyed; /* by the properties of the request, which are those of all */
 };
 
 static int batch_read(struct request *rq, struct batch *b)
@@ -526,8 +540,8 @@ static int batch_item(struct request *rq, const struct send *f, struct target *t
 	m->flag = it.flag;
 	m->body = it.body;
 	batch_properties(rq, it.properties, f->properties, &b->starts[i]);
-	b->puts[i].m = m;
-	b->puts[i].tags_code = message_tags_code(seen.tags);
+	put_seen(&b->puts[i], m, &seen);
+	b->puts[i].looked = !b->keyed;
 	return 0;
 }
 
@@ -568,8 +582,11 @@ static int send_batch(struct request *rq, const struct send *f, struct target *t
 {
 	struct rd r = rd_init(rq->cmd->body);
 	struct batch b = { 0 };
+	struct seen common;
 	int rc;
 
+	look(f->properties, &common);
+	b.keyed = common.unique.n || common.keys.n;
 	if (names_is_retry(f->topic))
 		return err_set(
 			&rq->err, TQ_EMSGILLEGAL, "batch request does not support retry group");

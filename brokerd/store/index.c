@@ -293,7 +293,7 @@ int index_open(struct index *ix, const char *dir, int32_t slots, int32_t entries
 
 	memset(ix, 0, sizeof(*ix));
 	pthread_mutex_init(&ix->lock, NULL);
-	buf_init(&ix->key, 64 << 10);
+	keynotes_init(&ix->notes);
 	ix->dir = mem_str(dir);
 	ix->slots = slots;
 	ix->entries = entries;
@@ -316,7 +316,7 @@ void index_close(struct index *ix)
 		list_drop(ix, ix->n - 1, false);
 	mem_free(ix->files);
 	mem_free(ix->dir);
-	buf_release(&ix->key);
+	keynotes_release(&ix->notes);
 	pthread_mutex_destroy(&ix->lock);
 }
 
@@ -368,15 +368,21 @@ static int current(struct index *ix, struct index_file **out, struct err *e)
 	return 0;
 }
 
-static uint32_t key_hash(struct index *ix, struct str topic, struct str key)
+/* Of "topic#key". */
+static uint32_t key_hash(struct str topic, struct str key)
 {
+	char text[512], *p = text;
+	size_t n = topic.n + 1 + key.n;
 	int32_t h;
 
-	buf_clear(&ix->key);
-	buf_add_str(&ix->key, topic);
-	buf_putc(&ix->key, '#');
-	buf_add_str(&ix->key, key);
-	h = str_java_hash(buf_str(&ix->key));
+	if (UNLIKELY(n > sizeof(text)))
+		p = mem_alloc(n);
+	memcpy(p, topic.p, topic.n);
+	p[topic.n] = '#';
+	memcpy(p + topic.n + 1, key.p, key.n);
+	h = str_java_hash((struct str){ p, n });
+	if (UNLIKELY(p != text))
+		mem_free(p);
 	return h == INT32_MIN ? 0 : (uint32_t)(h < 0 ? -h : h);
 }
 
@@ -418,13 +424,45 @@ static int put(struct index *ix, uint32_t hash, int64_t phys, int64_t ms, struct
 	return 0;
 }
 
+static bool has_keys(const struct message *m)
+{
+	return (m->sysflag & SYSFLAG_TX_MASK) != SYSFLAG_TX_ROLLBACK;
+}
+
+void index_note(struct index *ix, const struct message *m, uint32_t size, struct str unique,
+	struct str keys)
+{
+	struct keynote n = { .phys = m->phys_off, .store_ms = m->store_ms, .size = size };
+	struct str key;
+
+	if (unique.n && has_keys(m))
+		n.hash[n.n++] = key_hash(m->topic, unique);
+	while (keys.n && has_keys(m) && str_cut(&keys, ' ', &key)) {
+		if (!key.n)
+			continue;
+		if (n.n == KEYNOTE_HASHES)
+			return;
+		n.hash[n.n++] = key_hash(m->topic, key);
+	}
+	keynotes_add(&ix->notes, &n);
+}
+
+static int put_note(struct index *ix, const struct keynote *n, struct err *e)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < n->n; i++)
+		rc = put(ix, n->hash[i], n->phys, n->store_ms, e);
+	return rc;
+}
+
 static int put_message(struct index *ix, const struct message *m, struct err *e)
 {
 	struct str rest = m->properties, unique = STR_NONE, keys = STR_NONE, key;
 	struct prop p;
 	int rc = 0;
 
-	if ((m->sysflag & SYSFLAG_TX_MASK) == SYSFLAG_TX_ROLLBACK)
+	if (!has_keys(m))
 		return 0;
 	while (props_next(&rest, &p)) {
 		if (str_is(p.name, PROP_UNIQ_KEY))
@@ -433,10 +471,10 @@ static int put_message(struct index *ix, const struct message *m, struct err *e)
 			keys = p.value;
 	}
 	if (unique.n)
-		rc = put(ix, key_hash(ix, m->topic, unique), m->phys_off, m->store_ms, e);
+		rc = put(ix, key_hash(m->topic, unique), m->phys_off, m->store_ms, e);
 	while (!rc && keys.n && str_cut(&keys, ' ', &key))
 		if (key.n)
-			rc = put(ix, key_hash(ix, m->topic, key), m->phys_off, m->store_ms, e);
+			rc = put(ix, key_hash(m->topic, key), m->phys_off, m->store_ms, e);
 	return rc;
 }
 
@@ -465,6 +503,20 @@ static int64_t step(struct index *ix, const struct segment *g, int64_t at, int64
 	}
 }
 
+/* The same by the loop's note; 0: there is none. */
+static int64_t step_noted(struct index *ix, int64_t at, int64_t until)
+{
+	const struct keynote *n = keynotes_at(&ix->notes, at);
+	struct err e = ERR_INIT;
+
+	if (!n || at + n->size > until)
+		return 0;
+	if (!put_note(ix, n, &e))
+		return at + n->size;
+	pause_for_room(ix, &e);
+	return -1;
+}
+
 bool index_build(struct index *ix, struct commitlog *cl, int64_t until, int max)
 {
 	struct segment *g = NULL;
@@ -482,19 +534,24 @@ bool index_build(struct index *ix, struct commitlog *cl, int64_t until, int max)
 		pause_for_room(ix, &e);
 		max = 0;
 	}
+	more = max > 0;
 	while (at < until && max-- > 0 && next >= 0 && !ix->stop) {
-		if (!g || at < g->base || at >= g->base + g->size) {
+		next = step_noted(ix, at, until);
+		if (!next && (!g || at < g->base || at >= g->base + g->size)) {
 			segment_unref(g);
 			g = commitlog_segment_from(cl, at);
-			if (!g)
+			if (!g) {
+				more = false;
 				break;
+			}
 			at = MAX(at, g->base);
 		}
-		next = step(ix, g, at, until);
+		if (!next)
+			next = step(ix, g, at, until);
 		if (next > at)
 			ix->indexed = at = next;
 	}
-	more = g && at < until && next >= 0;
+	more = more && at < until && next >= 0 && !ix->stop;
 	pthread_mutex_unlock(&ix->lock);
 	segment_unref(g);
 	return more;
@@ -561,7 +618,7 @@ int index_query(struct index *ix, struct str topic, struct str key, int max, int
 	uint32_t hash;
 
 	pthread_mutex_lock(&ix->lock);
-	hash = key_hash(ix, topic, key);
+	hash = key_hash(topic, key);
 	*last_ms = ix->n ? head64(ix->files[ix->n - 1], END_MS) : 0;
 	*last_phys = ix->n ? head64(ix->files[ix->n - 1], END_PHYS) : 0;
 	for (i = ix->n - 1; i >= 0 && found < max && !ix->mend_to; i--) {

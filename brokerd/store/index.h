@@ -7,7 +7,8 @@
  *	entries 20 each, from number 1: hash 4 | offset 8 | seconds since begin 4 | previous entry 4
  *
  * It is made from the commit log behind a watermark, by index_build() on whatever thread: a work
- * thread now and then, a query before it looks. What is beyond the last synced entry count is
+ * thread now and then, a query before it looks. Records whose keys the loop has noted need not be
+ * read for that (keynotes.h); the watermark moves over them as over any other. What is beyond the last synced entry count is
  * forgotten at a start after a crash and made again.
  */
 #ifndef TDMQ_STORE_INDEX_H
@@ -18,6 +19,7 @@
 #include "buf.h"
 #include "err.h"
 #include "brokerd/store/commitlog.h"
+#include "brokerd/store/keynotes.h"
 
 /* How far the files on disk can be trusted after a crash. */
 struct index_safe {
@@ -32,7 +34,7 @@ struct index {
 	pthread_mutex_t lock; /* of all below */
 	struct index_file **files; /* owned, oldest first */
 	int n, cap;
-	struct buf key; /* scratch */
+	struct keynotes notes; /* added to by the loop, without the lock */
 	int64_t retry_ms;
 	_Atomic int32_t
 		mend_to; /* the newest file is to be cut to this count first; 0: it is right */
@@ -50,6 +52,10 @@ int index_open(struct index *ix, const char *dir, int32_t slots, int32_t entries
 	const struct index_safe *safe, int64_t trusted_ms, int64_t log_min,
 	struct err *e) MUST_USE;
 void index_close(struct index *ix);
+
+/* On the loop: the values of UNIQ_KEY and KEYS that m, just appended with `size` bytes, has. */
+void index_note(struct index *ix, const struct message *m, uint32_t size, struct str unique,
+	struct str keys);
 
 /* Takes in at most max records up to `until`. False when there is no more, or no room, now. */
 bool index_build(struct index *ix, struct commitlog *cl, int64_t until, int max);

@@ -396,6 +396,8 @@ static void write_record(struct store *s, const struct store_put *p, uint32_t si
 		add_pending(s, q, &m, size, p->tags_code);
 	}
 	message_write(to, &m);
+	if (p->looked)
+		index_note(&s->index, &m, size, p->unique, p->keys);
 	s->log.end += size;
 	s->dirty = true;
 	*at = (struct store_at){ m.phys_off, m.queue_off, m.store_ms, size, m.phys_off + size };

@@ -108,6 +108,8 @@ struct store_put {
 	int64_t tags_code;
 	bool keep_store_host;
 	int64_t not_before_ms; /* a time that has passed; the turn's may be some ms earlier */
+	bool looked; /* these are the message's UNIQ_KEY and KEYS, or it has none */
+	struct str unique, keys;
 };
 int store_append(
 	struct store *s, const struct store_put *p, struct store_at *at, struct err *e);
