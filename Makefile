@@ -87,8 +87,10 @@ $(B)/unit: $(UNIT_O) $(B)/libcli.a $(B)/libbrokerd.a $(B)/libmigrate.a $(B)/libt
 
 $(B)/wire: $(B)/obj/tests/wire/wire.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
-$(B)/fault-%: $(B)/obj/tests/fault/%.o $(B)/libtdmq.a
+$(B)/fault-%: $(B)/obj/tests/fault/%.o $(B)/libmigrate.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
+
+FAULTS := $(addprefix $(B)/fault-,kill meta migrate wait)
 
 $(B)/bench-%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/kit.o $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS)
@@ -150,7 +152,7 @@ TAP := tests/tap.sh
 check:
 	@mkdir -p $(B)
 	@: >$(TAP_TOTALS)
-	@$(MAKE) -s -j2 all $(B)/unit $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait $(B)/bench-load
+	@$(MAKE) -s -j2 all $(B)/unit $(FAULTS) $(B)/bench-load
 	@$(MAKE) -s -k check-suites; tests/tap.sh --summary
 check-suites: check-unit check-wire check-cli check-fault
 check-san: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0
@@ -162,7 +164,7 @@ check-wire: all $(B)/wire
 check-cli: all
 	@$(TAP) cli bats --tap tests/cli
 KILLS ?= 25
-check-fault: all $(B)/fault-kill $(B)/fault-meta $(B)/fault-wait $(B)/bench-load
+check-fault: all $(FAULTS) $(B)/bench-load
 	@$(TAP) fault tests/fault/run.sh $(KILLS)
 
 # Real clients and servers, skipped with a reason where their language is not installed.

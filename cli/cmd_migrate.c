@@ -2,8 +2,7 @@
 /*
  * migrate: metadata of other clusters into this one. Everything that thinks is in migrate/; here
  * are the options, the way through it (read, look at the target, plan, run, report) and the
- * sentences for people. brokerd keeps the tasks itself; for other targets they are in the state
- * folder, so `list` and `status` look where the current cluster's tasks are.
+ * sentences for people. What is done with tasks that are there already is in migrate_task.c.
  */
 #include "cmd.h"
 
@@ -13,9 +12,8 @@
 #include "migrate/report.h"
 #include "migrate/target.h"
 #include "migrate_more.h"
+#include "migrate_work.h"
 #include "names.h"
-#include "progress.h"
-#include "state.h"
 
 enum target_mode { TARGET_CLUSTER, TARGET_NAMESPACE };
 static const char *const target_modes[] = { "cluster", "namespace", NULL };
@@ -27,12 +25,6 @@ struct plan_args {
 	const char *queues, *name;
 	struct strv select, map;
 	bool offline, exit_code, failed, relaxed;
-};
-
-struct task_args {
-	const char *id;
-	bool failed;
-	const char *state, *reason;
 };
 
 /* One command's way from a file to a plan; released as a whole. */
@@ -194,6 +186,8 @@ static int migrate_plan(struct ctx *cx, const void *args)
 	if (!rc)
 		rc = report_plan(cx->out, &w.plan, &f, &cx->err);
 	if (!rc)
+		ctx_note_dropped(cx);
+	if (!rc)
 		note_plan(cx, &w.plan);
 	if (!rc && a->exit_code && plan_writes(&w.plan))
 		rc = err_set(&cx->err, TQ_EDIFFERS, "%d items would be made or changed",
@@ -203,38 +197,6 @@ static int migrate_plan(struct ctx *cx, const void *args)
 }
 
 /* ---- run ---- */
-
-static void on_progress(void *arg, size_t done, size_t total, size_t failed)
-{
-	progress_show(arg, done, total, failed);
-}
-
-static bool on_stop(void *arg UNUSED)
-{
-	return stop_asked();
-}
-
-/* Where the tasks of the current cluster are. */
-static int open_journal(struct ctx *cx, struct journal *j)
-{
-	const struct cluster *c;
-	const char *dir;
-	int rc = admin_cluster(cx->admin, &c, &cx->err);
-
-	if (rc)
-		return rc;
-	if (c->brokerd) {
-		journal_brokerd(j, cx->admin);
-		return 0;
-	}
-	dir = state_path(&cx->mem, "tasks");
-	if (!dir) {
-		err_set(&cx->err, TQ_EPRECOND, "no folder to keep tasks in");
-		return err_hint(&cx->err, "set HOME or XDG_STATE_HOME");
-	}
-	journal_dir(j, dir);
-	return 0;
-}
 
 static void describe(
 	struct task *t, struct ctx *cx, const struct plan_args *a, const struct work *w)
@@ -248,53 +210,23 @@ static void describe(
 			  : arena_fmt(&t->mem, "namespace %s", cx->set.namespace);
 	t->source = a->file;
 	t->target = w->target->description;
-}
-
-/* What became of it, as an exit status; the report has said the rest. */
-static int result(struct ctx *cx, const struct task *t)
-{
-	struct buf b;
-	int rc = 0;
-
-	buf_init(&b, 1024);
-	report_task_summary(&b, t);
-	ctx_done(cx, "task %lld %s: %s", (long long)t->id, task_state_names[t->state], b.p);
-	buf_release(&b);
-	if (t->state == TASK_SOME_FAILED)
-		rc = err_set(&cx->err, TQ_EPARTIAL, "%d of %zu items failed", task_failures(t),
-			t->n);
-	else if (t->state == TASK_ALL_FAILED)
-		rc = err_set(&cx->err, TQ_EFAIL, "all items failed");
-	if (rc)
-		err_hint(&cx->err, "see which and why: tdmqctl migrate status %lld --failed",
-			(long long)t->id);
-	return rc;
+	t->on_conflict = (enum on_conflict)a->on_conflict;
 }
 
 static int run_task(struct ctx *cx, const struct plan_args *a, struct work *w)
 {
 	struct report_filter f = { .failed_only = a->failed };
-	struct progress bar = progress_start(cx, "migrate-run");
-	struct task_hooks hooks = { on_progress, on_stop, &bar };
 	struct journal j;
 	struct task t;
-	int rc, shown;
+	int rc;
 
-	rc = open_journal(cx, &j);
+	rc = migrate_journal(cx, &j);
 	if (rc)
 		return rc;
 	task_init(&t);
 	task_from_plan(&t, &w->plan);
 	describe(&t, cx, a, w);
-	stop_watch();
-	rc = task_run(&t, &w->plan, w->target, &j, &hooks, &cx->err);
-	progress_end(&bar);
-	if (t.id && (!rc || rc == TQ_EINTERRUPTED)) {
-		shown = report_task(cx->out, &t, &f, rc ? NULL : &cx->err);
-		rc = rc ? rc : shown;
-	}
-	if (!rc)
-		rc = result(cx, &t);
+	rc = migrate_carry_out(cx, &t, &w->plan, w->target, &j, &f);
 	journal_release(&j);
 	task_release(&t);
 	return rc;
@@ -317,67 +249,6 @@ static int migrate_run(struct ctx *cx, const void *args)
 		rc = run_task(cx, a, &w);
 	}
 	work_release(&w);
-	return rc;
-}
-
-/* ---- list, status ---- */
-
-static int migrate_list(struct ctx *cx, const void *args UNUSED)
-{
-	struct task *tasks = NULL;
-	struct journal j;
-	size_t n = 0;
-	int rc = open_journal(cx, &j);
-
-	if (!rc)
-		rc = j.ops->list(&j, &cx->mem, &tasks, &n, &cx->err);
-	if (!rc)
-		rc = report_tasks(cx->out, tasks, n, &cx->err);
-	mem_free(tasks);
-	return rc;
-}
-
-static int check_filter(struct ctx *cx, const struct task_args *a)
-{
-	int state;
-
-	if (a->state && opt_choose(item_state_names, str_of(a->state), &state, &cx->err)) {
-		err_wrap(&cx->err, "--state");
-		return cx->err.code = TQ_EUSAGE;
-	}
-	if (a->reason && !reason_from(a->reason))
-		return err_set(&cx->err, TQ_EUSAGE, "--reason '%s': no such reason", a->reason);
-	return 0;
-}
-
-static int migrate_status(struct ctx *cx, const void *args)
-{
-	const struct task_args *a = args;
-	struct report_filter f = { a->failed, a->state, a->reason };
-	struct journal j;
-	struct task t;
-	struct buf b;
-	int64_t id;
-	int rc = check_filter(cx, a);
-
-	if (!rc && str_to_i64(str_of(a->id), 1, INT64_MAX / 2, &id, "task", &cx->err))
-		return err_set(&cx->err, TQ_EUSAGE, "'%s' is not the number of a task", a->id);
-	if (!rc)
-		rc = open_journal(cx, &j);
-	if (rc)
-		return rc;
-	task_init(&t);
-	buf_init(&b, 1024);
-	rc = j.ops->load(&j, id, &t, &cx->err);
-	if (!rc)
-		rc = report_task(cx->out, &t, &f, &cx->err);
-	if (!rc) {
-		report_task_summary(&b, &t);
-		ctx_note(cx, "task %lld '%s' %s: %s", (long long)t.id, t.name ? t.name : "",
-			task_state_names[t.state], b.p);
-	}
-	buf_release(&b);
-	task_release(&t);
 	return rc;
 }
 
@@ -412,13 +283,6 @@ static const struct opt run_opts[] = {
 	OPT_END,
 };
 
-static const struct opt status_opts[] = {
-	OPT_BOOL(0, "failed", struct task_args, failed, "only items that failed or conflict"),
-	OPT_STR(0, "state", "state", struct task_args, state, "only items in this state"),
-	OPT_STR(0, "reason", "reason", struct task_args, reason, "only items with this reason"),
-	OPT_END,
-};
-
 #define FORMS \
 	"FILE is the rocketmq-metadata-export.json of Apache's export.sh, a metadata.json, " \
 	"topic.json or subscriptionGroup.json of mqadmin exportMetadata, a broker's " \
@@ -437,15 +301,10 @@ const struct cmd cmd_migrate[] = {
 	{ "run", "import a metadata file as a task",
 		{ ARG_FILE(struct plan_args, file), ARG_END }, run_opts,
 		sizeof(struct plan_args), migrate_run, CMD_WRITES, "migrate run m.json",
-		"Namespaces are made first, then topics, then groups, each item on its own. Run "
-		"it again at any time: what is there already is found as existing. A task takes "
-		"1,000 topics and 1,000 groups. Exit status 3 when some items failed." },
-	{ "list", "tasks and how they ended", { ARG_END }, NULL, 0, migrate_list, 0,
-		"migrate list", NULL },
-	{ "status", "a task item by item",
-		{ ARG(ARG_ONE, NAMES_TASK, "TASK", struct task_args, id), ARG_END },
-		status_opts, sizeof(struct task_args), migrate_status, 0,
-		"migrate status 12 --failed", NULL },
+		"Namespaces are made first, then topics, then groups, each item on its own. A run "
+		"that was killed or stopped goes on with 'migrate resume'. A task takes 1,000 "
+		"topics and 1,000 groups. Exit status 3 when some items failed." },
+	MIGRATE_TASK_CMDS,
 	MIGRATE_OFFSETS,
 	CMD_END,
 };

@@ -654,7 +654,7 @@ static int apply_limit(struct ctx *cx, cJSON *items, bool *cut)
 	return 0;
 }
 
-static void note_dropped(struct ctx *cx)
+void ctx_note_dropped(struct ctx *cx)
 {
 	const struct strv *v = out_dropped(cx->out);
 
@@ -678,7 +678,7 @@ int ctx_list(struct ctx *cx, const struct view *v, cJSON *items)
 	}
 	cJSON_Delete(items);
 	if (!rc)
-		note_dropped(cx);
+		ctx_note_dropped(cx);
 	if (!rc && cut)
 		ctx_note(cx, "only the first %lld are shown", (long long)cx->set.limit);
 	return rc;

@@ -124,6 +124,8 @@ void ctx_report(struct ctx *cx, const struct err *e);
 
 /* out_list() with the meta of cli lists: context, warnings, truncated. Takes items. */
 int ctx_list(struct ctx *cx, const struct view *v, cJSON *items) MUST_USE;
+/* After out_list(): which columns the terminal had no room for; ctx_list() does it. */
+void ctx_note_dropped(struct ctx *cx);
 /* Warns of brokers that were gone past; ctx_list() and main do it. */
 void ctx_warn_skipped(struct ctx *cx);
 /* Whether -o asks for the object a write made (json, ndjson, yaml, name). */

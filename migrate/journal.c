@@ -24,11 +24,12 @@
 
 /* ---- writing documents ---- */
 
-static void put_task(struct jw *w, const struct task *t)
+static void put_task(struct jw *w, const struct task *t, bool state)
 {
 	if (t->id)
 		jw_kv_int(w, "id", t->id);
-	jw_kv_text(w, "state", task_state_names[t->state]);
+	if (state)
+		jw_kv_text(w, "state", task_state_names[t->state]);
 	jw_key(w, "doc");
 	jw_object(w);
 	jw_kv_text(w, "name", t->name);
@@ -37,6 +38,11 @@ static void put_task(struct jw *w, const struct task *t)
 	jw_kv_text(w, "target", t->target);
 	jw_kv_int(w, "createdMs", t->created_ms);
 	jw_kv_int(w, "finishedMs", t->finished_ms);
+	jw_kv_text(w, "onConflict", on_conflict_names[t->on_conflict]);
+	jw_kv_int(w, "reached", (int64_t)t->reached);
+	jw_kv_text(w, "host", t->host);
+	jw_kv_int(w, "pid", t->pid);
+	jw_kv_int(w, "pidStart", t->pid_start);
 	jw_end(w);
 }
 
@@ -56,6 +62,26 @@ static void put_optional(struct jw *w, const char *key, const char *text)
 		jw_kv_text(w, key, text);
 }
 
+/* What a namespace, topic or group is to be: enough to make it without the source. */
+static void put_object(struct jw *w, const struct task_item *it)
+{
+	jw_key(w, "object");
+	if (it->kind == OBJ_NAMESPACE)
+		namespace_to_json(w, &it->namespace);
+	else if (it->kind == OBJ_TOPIC)
+		topic_to_json(w, &it->topic);
+	else
+		group_to_json(w, &it->group);
+}
+
+/* Settings are complete, and a name is there to make it under. */
+static bool has_object(const struct task_item *it)
+{
+	return it->verdict != VERDICT_SKIPPED &&
+	       (it->verdict != VERDICT_REFUSED || it->reason == REASON_QUOTA_EXCEEDED ||
+		       it->reason == REASON_NO_NAMESPACE);
+}
+
 static void put_item(struct jw *w, const struct task_item *it)
 {
 	jw_kv_text(w, "state", item_state_names[it->state]);
@@ -70,6 +96,11 @@ static void put_item(struct jw *w, const struct task_item *it)
 		put_warnings(w, it->warnings);
 	if (it->at_ms)
 		jw_kv_int(w, "atMs", it->at_ms);
+	jw_kv_text(w, "verdict", verdict_names[it->verdict]);
+	if (it->tried)
+		jw_kv_bool(w, "tried", true);
+	if (has_object(it))
+		put_object(w, it);
 	jw_end(w);
 }
 
@@ -78,7 +109,7 @@ static void create_body(struct buf *b, const struct task *t)
 	struct jw w = jw_init(b);
 
 	jw_object(&w);
-	put_task(&w, t);
+	put_task(&w, t, true);
 	jw_key(&w, "items");
 	jw_array(&w);
 	for (size_t i = 0; i < t->n; i++) {
@@ -91,18 +122,22 @@ static void create_body(struct buf *b, const struct task *t)
 	jw_end(&w);
 }
 
-static void update_body(struct buf *b, const struct task *t, const size_t *changed, size_t n)
+/* changed NULL: all of them. */
+static void update_body(
+	struct buf *b, const struct task *t, const size_t *changed, size_t n, bool state)
 {
 	struct jw w = jw_init(b);
 
 	jw_object(&w);
-	put_task(&w, t);
+	put_task(&w, t, state);
 	jw_key(&w, "items");
 	jw_array(&w);
 	for (size_t i = 0; i < n; i++) {
+		size_t k = changed ? changed[i] : i;
+
 		jw_object(&w);
-		jw_kv_int(&w, "n", (int64_t)changed[i]);
-		put_item(&w, &t->items[changed[i]]);
+		jw_kv_int(&w, "n", (int64_t)k);
+		put_item(&w, &t->items[k]);
 		jw_end(&w);
 	}
 	jw_array_end(&w);
@@ -140,6 +175,36 @@ static void get_task(struct task *t, struct arena *mem, const cJSON *o)
 	t->target = arena_str(mem, json_text(doc, "target", t->target));
 	t->created_ms = json_int(doc, "createdMs", t->created_ms);
 	t->finished_ms = json_int(doc, "finishedMs", t->finished_ms);
+	t->on_conflict = (enum on_conflict)word(
+		on_conflict_names, json_text(doc, "onConflict", NULL), (int)t->on_conflict);
+	t->reached = (size_t)MAX(json_int(doc, "reached", (int64_t)t->reached), 0);
+	t->host = arena_str(mem, json_text(doc, "host", t->host));
+	t->pid = json_int(doc, "pid", t->pid);
+	t->pid_start = json_int(doc, "pidStart", t->pid_start);
+}
+
+/* Texts live as long as the document: they are copied. A task made by others may lack it. */
+static void get_object(struct task_item *it, struct arena *mem, const cJSON *o)
+{
+	int rc = o ? 0 : TQ_EFORMAT;
+
+	if (!rc && it->kind == OBJ_NAMESPACE) {
+		rc = namespace_from_json(&it->namespace, o, NULL);
+		it->namespace.name = it->ns;
+		it->namespace.remark = arena_str(mem, rc ? NULL : it->namespace.remark);
+	} else if (!rc && it->kind == OBJ_TOPIC) {
+		rc = topic_from_json(&it->topic, o, NULL);
+		it->topic.name = arena_str(mem, rc ? NULL : it->topic.name);
+		it->topic.remark = arena_str(mem, rc ? NULL : it->topic.remark);
+		rc = it->topic.name ? rc : TQ_EFORMAT;
+	} else if (!rc) {
+		rc = group_from_json(&it->group, o, NULL);
+		it->group.name = arena_str(mem, rc ? NULL : it->group.name);
+		it->group.remark = arena_str(mem, rc ? NULL : it->group.remark);
+		rc = it->group.name ? rc : TQ_EFORMAT;
+	}
+	if (rc) /* nothing to make it from: as if it had been left out */
+		it->verdict = VERDICT_SKIPPED;
 }
 
 static void get_item(struct task_item *it, struct arena *mem, const cJSON *o)
@@ -156,6 +221,11 @@ static void get_item(struct task_item *it, struct arena *mem, const cJSON *o)
 	it->reason = reason_from(json_text(doc, "reason", ""));
 	it->detail = arena_str(mem, json_text(doc, "detail", ""));
 	it->at_ms = json_int(doc, "atMs", 0);
+	it->verdict = (enum verdict)word(
+		verdict_names, json_text(doc, "verdict", NULL), VERDICT_SKIPPED);
+	it->tried = json_bool(doc, "tried", false);
+	if (has_object(it))
+		get_object(it, mem, cJSON_GetObjectItemCaseSensitive(doc, "object"));
 	it->warnings = 0;
 	cJSON_ArrayForEach (w, cJSON_GetObjectItemCaseSensitive(doc, "warnings"))
 		if (cJSON_IsString(w) && reason_from(w->valuestring))
@@ -281,6 +351,42 @@ static int open_new(struct journal *j, struct task *t, struct err *e)
 	return j->fd < 0 ? err_sys(e, TQ_EIO, "cannot create a task in '%s'", j->dir) : 0;
 }
 
+/* "7.cancel" beside "7.ndjson" asks the process that writes the latter to stop. */
+static char *cancel_path(const struct journal *j, int64_t id)
+{
+	return mem_fmt("%s/%lld.cancel", j->dir, (long long)id);
+}
+
+static int dir_cancelled(struct journal *j, int64_t id, bool *yes, struct err *e UNUSED)
+{
+	char *path = cancel_path(j, id);
+
+	*yes = !access(path, F_OK);
+	mem_free(path);
+	return 0;
+}
+
+static int dir_cancel(struct journal *j, int64_t id, struct err *e)
+{
+	char *path = cancel_path(j, id);
+	int fd = vfs()->open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), rc = 0;
+
+	if (fd < 0)
+		rc = err_sys(e, fsio_err_code(errno), "cannot write '%s'", path);
+	else
+		vfs()->close(fd);
+	mem_free(path);
+	return rc;
+}
+
+static void forget_cancel(const struct journal *j, int64_t id)
+{
+	char *path = cancel_path(j, id);
+
+	unlink(path);
+	mem_free(path);
+}
+
 static int dir_create(struct journal *j, struct task *t, struct err *e)
 {
 	struct buf b;
@@ -291,6 +397,7 @@ static int dir_create(struct journal *j, struct task *t, struct err *e)
 		rc = open_new(j, t, e);
 	if (rc)
 		return rc;
+	forget_cancel(j, t->id);
 	buf_init(&b, JOURNAL_MAX);
 	create_body(&b, t);
 	rc = append(j, &b, e);
@@ -307,7 +414,7 @@ static int dir_update(
 	int rc;
 
 	buf_init(&b, JOURNAL_MAX);
-	update_body(&b, t, changed, n);
+	update_body(&b, t, changed, n, t->state != TASK_RUNNING);
 	rc = append(j, &b, e);
 	buf_release(&b);
 	return rc;
@@ -331,17 +438,20 @@ static bool play_line(struct task *t, struct str line, bool first)
 	return true;
 }
 
-static int play(struct task *t, struct str text, const char *path, struct err *e)
+/* *good: bytes that were acknowledged. */
+static int play(struct task *t, struct str text, const char *path, off_t *good, struct err *e)
 {
 	const char *end;
 	bool first = true;
 
+	*good = 0;
 	while ((end = text.n ? memchr(text.p, '\n', text.n) : NULL)) {
 		struct str line = { text.p, (size_t)(end - text.p) };
 
 		if (!play_line(t, line, first))
 			break;
 		first = false;
+		*good += (off_t)line.n + 1;
 		text = str_skip(text, line.n + 1);
 	}
 	if (first)
@@ -350,7 +460,7 @@ static int play(struct task *t, struct str text, const char *path, struct err *e
 	return 0;
 }
 
-static int dir_load(struct journal *j, int64_t id, struct task *t, struct err *e)
+static int dir_read(struct journal *j, int64_t id, struct task *t, off_t *good, struct err *e)
 {
 	char *path = path_of(j, id);
 	struct buf b;
@@ -361,9 +471,42 @@ static int dir_load(struct journal *j, int64_t id, struct task *t, struct err *e
 	if (rc == TQ_ENOTFOUND)
 		err_set(e, TQ_ENOTFOUND, "no task %lld", (long long)id);
 	if (!rc)
-		rc = play(t, buf_str(&b), path, e);
+		rc = play(t, buf_str(&b), path, good, e);
 	t->id = id;
 	buf_release(&b);
+	mem_free(path);
+	return rc;
+}
+
+static int dir_load(struct journal *j, int64_t id, struct task *t, struct err *e)
+{
+	off_t good;
+
+	return dir_read(j, id, t, &good, e);
+}
+
+/* Behind the last line that is whole. */
+static int dir_reopen(struct journal *j, struct task *t, struct err *e)
+{
+	char *path = path_of(j, t->id);
+	struct task before;
+	struct buf b;
+	int rc;
+
+	task_init(&before);
+	buf_init(&b, JOURNAL_MAX);
+	rc = dir_read(j, t->id, &before, &j->end, e);
+	if (!rc && (j->fd = vfs()->open(path, O_RDWR | O_CLOEXEC, 0)) < 0)
+		rc = err_sys(e, fsio_err_code(errno), "cannot open '%s'", path);
+	if (!rc && vfs()->ftruncate(j->fd, j->end))
+		rc = err_sys(e, fsio_err_code(errno), "cannot shorten '%s'", path);
+	if (!rc) {
+		forget_cancel(j, t->id);
+		update_body(&b, t, NULL, t->n, true);
+		rc = append(j, &b, e);
+	}
+	buf_release(&b);
+	task_release(&before);
 	mem_free(path);
 	return rc;
 }
@@ -378,6 +521,7 @@ static void copy_head(struct task *to, struct arena *mem, const struct task *t)
 	to->mode = arena_str(mem, t->mode);
 	to->source = arena_str(mem, t->source);
 	to->target = arena_str(mem, t->target);
+	to->host = arena_str(mem, t->host);
 }
 
 static int dir_list(
@@ -405,8 +549,8 @@ static int dir_list(
 	return 0;
 }
 
-static const struct journal_ops dir_ops = { "directory", dir_create, dir_update, dir_list,
-	dir_load };
+static const struct journal_ops dir_ops = { "directory", dir_create, dir_reopen, dir_cancelled,
+	dir_cancel, dir_update, dir_list, dir_load };
 
 /* ---- brokerd ---- */
 
@@ -448,21 +592,62 @@ static int brokerd_create(struct journal *j, struct task *t, struct err *e)
 	return rc ? err_wrap(e, "journal of the task") : 0;
 }
 
-static int brokerd_update(
-	struct journal *j, const struct task *t, const size_t *changed, size_t n, struct err *e)
+static int brokerd_write(struct journal *j, const struct task *t, const size_t *changed,
+	size_t n, bool state, struct err *e)
 {
 	struct reply *rp = NULL;
 	struct buf b;
 	int rc;
 
 	buf_init(&b, FRAME_MAX - 4096);
-	update_body(&b, t, changed, n);
+	update_body(&b, t, changed, n, state);
 	rc = body_err(&b, t, e);
 	if (!rc)
 		rc = call(j, REQ_UPDATE_TASK, buf_str(&b), &rp, e);
 	reply_free(rp);
 	buf_release(&b);
 	return rc ? err_wrap(e, "journal of task %lld", (long long)t->id) : 0;
+}
+
+static int brokerd_update(
+	struct journal *j, const struct task *t, const size_t *changed, size_t n, struct err *e)
+{
+	return brokerd_write(j, t, changed, n, t->state != TASK_RUNNING, e);
+}
+
+static int brokerd_reopen(struct journal *j, struct task *t, struct err *e)
+{
+	return brokerd_write(j, t, NULL, t->n, true, e);
+}
+
+/* The state in the journal is who asks: the process that runs the task leaves it alone. */
+static int brokerd_cancel(struct journal *j, int64_t id, struct err *e)
+{
+	struct reply *rp = NULL;
+	char body[96];
+	int rc;
+
+	snprintf(body, sizeof(body), "{\"id\":%lld,\"state\":\"%s\"}", (long long)id,
+		task_state_names[TASK_CANCELLED]);
+	rc = call(j, REQ_UPDATE_TASK, str_of(body), &rp, e);
+	reply_free(rp);
+	return rc;
+}
+
+static int brokerd_cancelled(struct journal *j, int64_t id, bool *yes, struct err *e)
+{
+	const cJSON *head = NULL;
+	cJSON *doc = NULL;
+	char body[64];
+	int rc;
+
+	snprintf(body, sizeof(body), "{\"id\":%lld,\"max\":1}", (long long)id);
+	rc = call_json(j, REQ_GET_TASK, str_of(body), &doc, e);
+	if (!rc)
+		rc = json_need_object(doc, "task", &head, e);
+	*yes = !rc && !strcmp(json_text(head, "state", ""), task_state_names[TASK_CANCELLED]);
+	cJSON_Delete(doc);
+	return rc ? err_wrap(e, "journal of task %lld", (long long)id) : 0;
 }
 
 /* {"topic":{"created":998,"failed":2}} */
@@ -538,8 +723,8 @@ static int brokerd_load(struct journal *j, int64_t id, struct task *t, struct er
 	return rc;
 }
 
-static const struct journal_ops brokerd_ops = { "brokerd", brokerd_create, brokerd_update,
-	brokerd_list, brokerd_load };
+static const struct journal_ops brokerd_ops = { "brokerd", brokerd_create, brokerd_reopen,
+	brokerd_cancelled, brokerd_cancel, brokerd_update, brokerd_list, brokerd_load };
 
 void journal_dir(struct journal *j, const char *dir)
 {

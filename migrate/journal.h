@@ -22,7 +22,12 @@ struct journal_ops {
 	const char *name; /* "brokerd", "directory" */
 	/* Stores the task with all its items, and numbers it. */
 	int (*create)(struct journal *j, struct task *t, struct err *e);
-	/* Stores the task's state and the items with these indices. */
+	/* A stored task goes on: its head and all its items are written again. */
+	int (*reopen)(struct journal *j, struct task *t, struct err *e);
+	/* Whether somebody asked that it stops; asks it. */
+	int (*cancelled)(struct journal *j, int64_t id, bool *yes, struct err *e);
+	int (*cancel)(struct journal *j, int64_t id, struct err *e);
+	/* Stores the task's head and the items with these indices; its state, unless running. */
 	int (*update)(struct journal *j, const struct task *t, const size_t *changed, size_t n,
 		struct err *e);
 	/* All tasks, oldest first, without items; strings in mem, *out a mem_free array. */

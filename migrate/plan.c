@@ -48,6 +48,8 @@ struct build {
 	struct plan_item *ns; /* owned */
 	size_t n_ns;
 	int used[OBJ_KINDS]; /* against the limits of a task */
+	int made[OBJ_KINDS]; /* against the target's quotas */
+	int *made_in[OBJ_KINDS]; /* owned: the same, by place in have->namespaces */
 };
 
 void holdings_init(struct holdings *h)
@@ -126,14 +128,25 @@ static const char *lower(struct build *b, const char *s)
 	return l;
 }
 
-static void index_all(struct build *b)
+static void index_source(struct build *b)
 {
-	const struct holdings *h = b->have;
-
 	for (size_t i = 0; i < b->inv->n; i++) {
 		const struct found *f = &b->inv->items[i];
 
 		put(b, BY_SOURCE, kind_key(b, f->kind, f->name), i, true);
+	}
+}
+
+static void index_holdings(struct build *b)
+{
+	const struct holdings *h = b->have;
+
+	for (int k = 0; h && k < OBJ_KINDS; k++) {
+		b->made[k] = h->used[k];
+		b->made_in[k] = mem_array(h->n_namespaces + 1, sizeof(int));
+		for (size_t i = 0; i < h->n_namespaces; i++)
+			b->made_in[k][i] = k == OBJ_TOPIC ? h->namespaces[i].topics
+							  : h->namespaces[i].groups;
 	}
 	for (size_t i = 0; h && i < h->n_topics; i++)
 		put(b, HAVE_TOPIC, h->topics[i].t.name, i, true);
@@ -145,9 +158,8 @@ static void index_all(struct build *b)
 
 /* ---- items ---- */
 
-static struct plan_item *add_item(struct build *b, const struct found *f)
+struct plan_item *plan_add(struct plan *p, enum object_kind kind)
 {
-	struct plan *p = b->p;
 	struct plan_item *it;
 
 	if (p->n == p->cap) {
@@ -155,7 +167,15 @@ static struct plan_item *add_item(struct build *b, const struct found *f)
 		p->items = mem_grow(p->items, p->cap * sizeof(*p->items));
 	}
 	it = &p->items[p->n++];
-	*it = (struct plan_item){ .kind = f->kind, .source = f->name, .detail = "" };
+	*it = (struct plan_item){ .kind = kind, .source = "", .detail = "" };
+	return it;
+}
+
+static struct plan_item *add_item(struct build *b, const struct found *f)
+{
+	struct plan_item *it = plan_add(b->p, f->kind);
+
+	it->source = f->name;
 	it->warnings = f->warnings;
 	if (f->kind == OBJ_TOPIC)
 		it->topic = f->topic;
@@ -414,6 +434,7 @@ static bool gate_exists(struct build *b, struct plan_item *it)
 	struct diff d = { .changeable = true };
 	int brokers;
 
+	it->same = false;
 	if (!en)
 		return false;
 	buf_init(&d.text, 1024);
@@ -431,30 +452,77 @@ static bool gate_exists(struct build *b, struct plan_item *it)
 			arena_fmt(&b->p->mem, "on %d of %d brokers only", brokers,
 				b->have->brokers));
 	else
-		settle(it, VERDICT_EXISTS, REASON_ALREADY_EXISTS, NULL);
+		it->same = settle(it, VERDICT_EXISTS, REASON_ALREADY_EXISTS, NULL);
 	buf_release(&d.text);
 	return true;
 }
 
+/* ---- quotas ---- */
+
+static bool over(struct build *b, struct plan_item *it, int limit, const char *where)
+{
+	return settle(it, VERDICT_REFUSED, REASON_QUOTA_EXCEEDED,
+		arena_fmt(&b->p->mem, "%s allows %d %ss and would have more", where, limit,
+			object_kind_names[it->kind]));
+}
+
+/* Counts the item when there is room for it; only what would be made uses any. */
+static bool gate_quota(struct build *b, struct plan_item *it)
+{
+	const struct holdings *h = b->have;
+	enum object_kind k = it->kind;
+	struct entry *ns = h && k != OBJ_NAMESPACE ? find(b, HAVE_NS, it->ns) : NULL;
+	int most = 0;
+
+	if (!h)
+		return false;
+	if (h->limit[k] && b->made[k] >= h->limit[k])
+		return over(b, it, h->limit[k], "the target");
+	if (ns)
+		most = k == OBJ_TOPIC ? h->namespaces[ns->i].max_topics
+				      : h->namespaces[ns->i].max_groups;
+	if (most && b->made_in[k][ns->i] >= most)
+		return over(b, it, most, arena_fmt(&b->p->mem, "namespace '%s'", it->ns));
+	b->made[k]++;
+	if (ns)
+		b->made_in[k][ns->i]++;
+	return false;
+}
+
 /* ---- namespaces ---- */
 
-static void need_namespace(struct build *b, const struct plan_item *it)
+static void judge_namespace(struct build *b, struct plan_item *ns)
 {
-	struct plan_item *ns;
-	bool there;
+	if (b->have && find(b, HAVE_NS, ns->ns))
+		ns->same = settle(ns, VERDICT_EXISTS, REASON_ALREADY_EXISTS, NULL);
+	else if (!gate_quota(b, ns))
+		settle(ns, VERDICT_CREATE, REASON_NONE, NULL);
+}
 
-	if (!it->ns || find(b, BY_NS, it->ns) || (b->have && !b->have->has_namespaces) ||
-		(!b->have && b->o->map.wire_names))
-		return;
-	there = b->have ? find(b, HAVE_NS, it->ns) != NULL : !strcmp(it->ns, NAMES_DEFAULT_NS);
-	put(b, BY_NS, it->ns, b->n_ns, false);
-	b->ns = mem_grow(b->ns, (b->n_ns + 1) * sizeof(*b->ns));
-	ns = &b->ns[b->n_ns++];
-	*ns = (struct plan_item){ .kind = OBJ_NAMESPACE, .source = "", .ns = it->ns };
-	ns->namespace.name = it->ns;
-	ns->namespace.retention_ms = NAMESPACE_RETENTION_MS;
-	settle(ns, there ? VERDICT_EXISTS : VERDICT_CREATE,
-		there ? REASON_ALREADY_EXISTS : REASON_NONE, NULL);
+/* Of an item's namespace: that it is there, or made on the way; else the item has no place. */
+static bool gate_namespace(struct build *b, struct plan_item *it)
+{
+	struct entry *en = find(b, BY_NS, it->ns);
+	struct plan_item *ns;
+
+	if (b->have ? !b->have->has_namespaces : b->o->map.wire_names)
+		return false;
+	if (!b->have && !strcmp(it->ns, NAMES_DEFAULT_NS))
+		return false; /* every brokerd has it, and no target was looked at */
+	if (!en) {
+		b->ns = mem_grow(b->ns, (b->n_ns + 1) * sizeof(*b->ns));
+		ns = &b->ns[b->n_ns];
+		*ns = (struct plan_item){ .kind = OBJ_NAMESPACE, .source = "", .ns = it->ns };
+		ns->namespace.name = it->ns;
+		ns->namespace.retention_ms = NAMESPACE_RETENTION_MS;
+		judge_namespace(b, ns);
+		put(b, BY_NS, it->ns, b->n_ns++, false);
+		en = find(b, BY_NS, it->ns);
+	}
+	ns = &b->ns[en->i];
+	return ns->verdict == VERDICT_REFUSED &&
+	       settle(it, VERDICT_REFUSED, REASON_NO_NAMESPACE,
+		       arena_fmt(&b->p->mem, "namespace '%s': %s", it->ns, ns->detail));
 }
 
 static void plan_one(struct build *b, size_t i)
@@ -474,12 +542,10 @@ static void plan_one(struct build *b, size_t i)
 	}
 	if (f->kind == OBJ_TOPIC ? gate_topic_values(b, it) : gate_group_values(b, it))
 		return;
-	if (gate_collision(b, it) || gate_limit(b, it))
+	if (gate_collision(b, it) || gate_limit(b, it) || gate_namespace(b, it))
 		return;
-	if (!gate_exists(b, it))
+	if (!gate_exists(b, it) && !gate_quota(b, it))
 		settle(it, VERDICT_CREATE, REASON_NONE, NULL);
-	if (it->verdict != VERDICT_REFUSED)
-		need_namespace(b, it);
 }
 
 /* Namespaces in front, then topics, then groups, each in the order of the source. */
@@ -499,8 +565,23 @@ static void arrange(struct build *b)
 	p->items = all;
 	p->n = n;
 	p->cap = n + 1;
-	for (size_t i = 0; i < n; i++)
-		p->counts[all[i].kind][all[i].verdict]++;
+	plan_count(p);
+}
+
+void plan_count(struct plan *p)
+{
+	memset(p->counts, 0, sizeof(p->counts));
+	for (size_t i = 0; i < p->n; i++)
+		p->counts[p->items[i].kind][p->items[i].verdict]++;
+}
+
+static void build_release(struct build *b)
+{
+	for (int t = 0; t < TABLES; t++)
+		HASH_CLEAR(hh, b->table[t]);
+	for (int k = 0; k < OBJ_KINDS; k++)
+		mem_free(b->made_in[k]);
+	mem_free(b->ns);
 }
 
 int plan_build(struct plan *p, const struct inventory *inv, const struct plan_opts *o,
@@ -519,7 +600,8 @@ int plan_build(struct plan *p, const struct inventory *inv, const struct plan_op
 		return rc;
 	p->inv = inv;
 	p->offline = !have;
-	index_all(&b);
+	index_source(&b);
+	index_holdings(&b);
 	for (size_t i = 0; i < inv->n; i++)
 		if (inv->items[i].kind == OBJ_TOPIC)
 			plan_one(&b, i);
@@ -527,8 +609,35 @@ int plan_build(struct plan *p, const struct inventory *inv, const struct plan_op
 		if (inv->items[i].kind == OBJ_GROUP)
 			plan_one(&b, i);
 	arrange(&b);
-	for (int t = 0; t < TABLES; t++)
-		HASH_CLEAR(hh, b.table[t]);
-	mem_free(b.ns);
+	build_release(&b);
 	return 0;
+}
+
+/* Whether a verdict of before may be another one now. */
+static bool is_open(const struct plan_item *it)
+{
+	if (it->verdict == VERDICT_REFUSED)
+		return it->reason == REASON_QUOTA_EXCEEDED || it->reason == REASON_NO_NAMESPACE;
+	return it->verdict != VERDICT_SKIPPED;
+}
+
+void plan_review(struct plan *p, enum on_conflict on_conflict, const struct holdings *have)
+{
+	struct plan_opts o = { .on_conflict = on_conflict };
+	struct build b = { .p = p, .o = &o, .have = have };
+
+	index_holdings(&b);
+	p->offline = false;
+	for (size_t i = 0; i < p->n; i++) {
+		struct plan_item *it = &p->items[i];
+
+		if (!is_open(it))
+			continue;
+		if (it->kind == OBJ_NAMESPACE)
+			judge_namespace(&b, it);
+		else if (!gate_exists(&b, it) && !gate_quota(&b, it))
+			settle(it, VERDICT_CREATE, REASON_NONE, NULL);
+	}
+	plan_count(p);
+	build_release(&b);
 }

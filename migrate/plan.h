@@ -69,6 +69,7 @@ struct holdings {
 	bool has_namespaces; /* namespaces are objects there; otherwise prefixes only */
 	int brokers; /* masters a topic is made on; at least 1 */
 	int max_queues; /* per broker */
+	int limit[OBJ_KINDS], used[OBJ_KINDS]; /* of the whole cluster; limit 0: none */
 };
 
 void holdings_init(struct holdings *h);
@@ -82,6 +83,7 @@ struct plan_item {
 	const char *source; /* name in the source; "" for a namespace made on the way */
 	const char *ns, *name; /* in the target; NULL if it has none; a namespace has only ns */
 	const char *detail; /* the sentence behind the verdict, "" if none */
+	bool same; /* the target has it, in every way as it shall be */
 	union {
 		struct namespace namespace;
 		struct topic topic; /* as it shall be: wire name, queues per broker */
@@ -91,7 +93,7 @@ struct plan_item {
 
 struct plan {
 	struct arena mem;
-	const struct inventory *inv; /* borrowed */
+	const struct inventory *inv; /* borrowed; NULL: read from a file */
 	bool offline; /* built without looking at a target */
 	struct plan_item *items; /* owned array */
 	size_t n, cap;
@@ -103,6 +105,14 @@ void plan_release(struct plan *p);
 /* have NULL: offline, as if the target were an empty brokerd. inv must outlive the plan. */
 int plan_build(struct plan *p, const struct inventory *inv, const struct plan_opts *o,
 	const struct holdings *have, struct err *e) MUST_USE;
+/*
+ * Verdicts again, of a plan that was built before, against what the target holds now. Items keep
+ * names and settings; those skipped stay so, and those refused unless by a quota.
+ */
+void plan_review(struct plan *p, enum on_conflict on_conflict, const struct holdings *have);
+/* Appends an empty item. Takes nothing: its texts must live as long as the plan. */
+struct plan_item *plan_add(struct plan *p, enum object_kind kind);
+void plan_count(struct plan *p); /* counts[] from items */
 /* Items that running the plan would write. */
 int plan_writes(const struct plan *p);
 

@@ -24,6 +24,7 @@ static const struct col item_cols[] = {
 };
 static const struct view plan_view = { "MigrationPlanItem", "name", item_cols, true };
 static const struct view task_item_view = { "MigrationItem", "name", item_cols, true };
+static const struct view rollback_view = { "MigrationRollbackItem", "name", item_cols, true };
 
 static const struct col task_cols[] = {
 	{ "id", "id", COL_NUMBER, 0 },
@@ -65,8 +66,8 @@ static const struct col space_cols[] = {
 };
 static const struct view space_view = { "MigrationNamespace", "namespace", space_cols, false };
 
-const struct view *const report_views[] = { &plan_view, &task_item_view, &task_view,
-	&inventory_view, &space_view, NULL };
+const struct view *const report_views[] = { &plan_view, &task_item_view, &rollback_view,
+	&task_view, &inventory_view, &space_view, NULL };
 
 static bool is_document(const struct out *o)
 {
@@ -306,6 +307,32 @@ int report_task(
 	return rc;
 }
 
+static cJSON *rollback_rows(const struct rollback *rb, const struct task *t)
+{
+	cJSON *items = cJSON_CreateArray();
+
+	for (size_t i = 0; i < rb->n; i++) {
+		const struct task_item *it = &t->items[i];
+		struct row r = { it->kind, it->source, it->ns, it->name,
+			back_names[rb->items[i].back], rb->items[i].detail, REASON_NONE, 0,
+			false };
+
+		if (rb->items[i].back != BACK_NONE)
+			cJSON_AddItemToArray(items, row_json(&r));
+	}
+	return items;
+}
+
+int report_rollback(
+	struct out *o, const struct rollback *rb, const struct task *t, struct err *e)
+{
+	cJSON *items = rollback_rows(rb, t);
+	int rc = out_list(o, &rollback_view, items, NULL, e);
+
+	cJSON_Delete(items);
+	return rc;
+}
+
 int report_tasks(struct out *o, const struct task *tasks, size_t n, struct err *e)
 {
 	cJSON *items = cJSON_CreateArray();
@@ -331,6 +358,7 @@ void report_task_summary(struct buf *b, const struct task *t)
 	say(b, task_sum(t, ITEM_EXISTS), "there already");
 	say(b, task_sum(t, ITEM_SKIPPED), "skipped");
 	say(b, task_sum(t, ITEM_PENDING), "not done");
+	say(b, task_sum(t, ITEM_REMOVED), "removed");
 	say(b, task_failures(t), "failed");
 	if (!b->n)
 		buf_puts(b, "nothing to do");

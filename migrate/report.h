@@ -9,6 +9,7 @@
 
 #include "out.h"
 #include "plan.h"
+#include "rollback.h"
 #include "task.h"
 
 /* What the rows show; a zeroed one shows all. */
@@ -25,6 +26,9 @@ int report_plan(struct out *o, const struct plan *p, const struct report_filter 
 	struct err *e) MUST_USE;
 int report_task(struct out *o, const struct task *t, const struct report_filter *f,
 	struct err *e) MUST_USE;
+/* What the task created, and what a rollback does to it. */
+int report_rollback(
+	struct out *o, const struct rollback *rb, const struct task *t, struct err *e) MUST_USE;
 int report_tasks(struct out *o, const struct task *tasks, size_t n, struct err *e) MUST_USE;
 
 /* What they are shown by, NULL at the end: for the test that walks tables. */

@@ -29,6 +29,7 @@ struct ticket {
 	target_done done;
 	void *arg;
 	int left;
+	int made; /* brokers that did it */
 	struct err err;
 	struct ticket_part {
 		struct ticket *tk;
@@ -49,9 +50,14 @@ static void part_done(void *arg, int rc, struct reply *r, const struct err *e)
 			&r->cmd, tk->tg->cluster->n > 1 ? part->addr : NULL, &mine);
 	if (rc && !tk->err.code)
 		tk->err = mine;
+	tk->made += !rc;
 	reply_free(r);
 	if (--tk->left)
 		return;
+	if (tk->err.code && tk->made) {
+		tk->err.code = TQ_EPARTIAL;
+		err_wrap(&tk->err, "made on %d of %zu brokers", tk->made, tk->tg->cluster->n);
+	}
 	client_stop(admin_client(tk->tg->admin)); /* there is room for the next one */
 	tk->done(tk->arg, tk->item, &tk->err);
 	mem_free(tk);
@@ -93,6 +99,87 @@ static int submit(struct target *t, const struct plan_item *it, size_t item, tar
 	if (rc && e)
 		tk->err = *e; /* the requests that left bring the item to its end */
 	return 0;
+}
+
+/* ---- taking back ---- */
+
+static int topic_in_use(struct admin *a, const char *name, struct arena *mem, struct err *e)
+{
+	struct queue_stats stats;
+	int64_t n = 0;
+	int rc = admin_topic_stats(a, name, mem, &stats, e);
+
+	if (rc)
+		return rc == TQ_ENOTOPIC ? err_set(e, TQ_ENOTFOUND, "not there") : rc;
+	for (size_t i = 0; i < stats.n; i++)
+		n += stats.v[i].max;
+	return n ? err_set(e, TQ_EPRECOND, "%lld messages have arrived", (long long)n) : 0;
+}
+
+static int group_in_use(struct admin *a, const char *name, struct arena *mem, struct err *e)
+{
+	struct members members;
+	struct group g;
+	struct lag lag;
+	int rc = admin_group(a, name, mem, &g, e);
+
+	if (rc)
+		return rc == TQ_ENOGROUP ? err_set(e, TQ_ENOTFOUND, "not there") : rc;
+	rc = admin_members(a, name, mem, &members, e);
+	if (!rc && members.n)
+		return err_set(e, TQ_EPRECOND, "%zu consumers are connected", members.n);
+	if (rc && rc != TQ_EOFFLINE)
+		return rc;
+	rc = admin_lag(a, name, NULL, mem, &lag, e);
+	if (rc == TQ_EOFFLINE || rc == TQ_ENOTOPIC) /* nobody ever consumed by it */
+		lag.n = (size_t)(rc = 0);
+	for (size_t i = 0; !rc && i < lag.n; i++)
+		if (lag.v[i].consumer_off > 0)
+			rc = err_set(e, TQ_EPRECOND, "positions have arrived, on topic '%s'",
+				lag.v[i].q.topic);
+	return rc;
+}
+
+static int namespace_in_use(struct admin *a, const char *name, struct arena *mem, struct err *e)
+{
+	struct namespaces list;
+	int rc = admin_namespaces(a, mem, &list, e);
+
+	for (size_t i = 0; !rc && i < list.n; i++) {
+		if (strcmp(list.v[i].name, name))
+			continue;
+		if (list.v[i].topics || list.v[i].groups)
+			return err_set(e, TQ_EPRECOND, "it still has %d topics and %d groups",
+				list.v[i].topics, list.v[i].groups);
+		return 0;
+	}
+	return rc ? rc : err_set(e, TQ_ENOTFOUND, "not there");
+}
+
+static int in_use(struct target *t, const struct plan_item *it, struct err *e)
+{
+	struct remoting *tg = container_of(t, struct remoting, base);
+	int rc;
+
+	if (it->kind == OBJ_NAMESPACE)
+		rc = namespace_in_use(tg->admin, it->ns, &tg->mem, e);
+	else if (it->kind == OBJ_TOPIC)
+		rc = topic_in_use(tg->admin, it->topic.name, &tg->mem, e);
+	else
+		rc = group_in_use(tg->admin, it->group.name, &tg->mem, e);
+	arena_clear(&tg->mem);
+	return rc;
+}
+
+static int remove_item(struct target *t, const struct plan_item *it, struct err *e)
+{
+	struct remoting *tg = container_of(t, struct remoting, base);
+
+	if (it->kind == OBJ_NAMESPACE)
+		return admin_namespace_delete(tg->admin, it->ns, e);
+	if (it->kind == OBJ_TOPIC)
+		return admin_topic_delete(tg->admin, it->topic.name, e);
+	return admin_group_delete(tg->admin, it->group.name, true, e);
 }
 
 static void run(struct target *t, int wait_ms)
@@ -137,6 +224,8 @@ int target_remoting_new(struct admin *a, struct target **out, struct err *e)
 	tg->base.submit = submit;
 	tg->base.run = run;
 	tg->base.window = WINDOW;
+	tg->base.in_use = in_use;
+	tg->base.remove_item = remove_item;
 	*out = &tg->base;
 	return 0;
 }
@@ -189,6 +278,49 @@ static int hold_namespaces(struct admin *a, struct holdings *h, struct err *e)
 	return 0;
 }
 
+/* "12 150": used and allowed; 0 allows any number. */
+static void hold_quota(struct holdings *h, enum object_kind k, struct str text)
+{
+	int64_t used = 0, limit = 0;
+	struct str first;
+
+	str_cut(&text, ' ', &first);
+	if (str_to_i64(first, 0, INT32_MAX, &used, "", NULL) ||
+		str_to_i64(text, 0, INT32_MAX, &limit, "", NULL))
+		return;
+	h->used[k] = (int)used;
+	h->limit[k] = (int)limit;
+}
+
+static void hold_queues(struct holdings *h, struct str text)
+{
+	int64_t limit = 0;
+	struct str used;
+
+	str_cut(&text, ' ', &used);
+	if (!str_to_i64(text, 1, INT32_MAX, &limit, "", NULL))
+		h->max_queues = (int)MIN(limit, h->max_queues);
+}
+
+static int hold_quotas(
+	struct admin *a, const struct cluster *c, struct holdings *h, struct err *e)
+{
+	struct kvs t;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < c->n; i++) {
+		rc = admin_runtime(a, c->v[i].addr, &h->mem, &t, e);
+		if (rc || !kvs_get(&t, "clusterKind").p)
+			continue;
+		hold_quota(h, OBJ_NAMESPACE, kvs_get(&t, "quotaNamespaces"));
+		hold_quota(h, OBJ_TOPIC, kvs_get(&t, "quotaTopics"));
+		hold_quota(h, OBJ_GROUP, kvs_get(&t, "quotaGroups"));
+		hold_queues(h, kvs_get(&t, "quotaQueuesOfTopic"));
+		break;
+	}
+	return rc;
+}
+
 /* A plan over half of what is there would lie: a broker that does not answer is an error. */
 static int check_whole(struct admin *a, struct err *e)
 {
@@ -220,6 +352,9 @@ int target_holdings(struct target *t, struct holdings *h, struct err *e)
 		rc = check_whole(tg->admin, e);
 	if (!rc && brokerd)
 		rc = hold_namespaces(tg->admin, h, e);
+	h->max_queues = brokerd ? TOPIC_QUEUES_MAX : APACHE_MAX_QUEUES;
+	if (!rc && brokerd)
+		rc = hold_quotas(tg->admin, tg->cluster, h, e);
 	if (rc)
 		return err_wrap(e, "look at the target");
 	hold_topics(h, &topics);
@@ -229,6 +364,5 @@ int target_holdings(struct target *t, struct holdings *h, struct err *e)
 		h->groups[i] = (struct held_group){ groups.v[i], groups.brokers[i] };
 	h->has_types = brokerd;
 	h->brokers = (int)tg->cluster->n;
-	h->max_queues = brokerd ? TOPIC_QUEUES_MAX : APACHE_MAX_QUEUES;
 	return 0;
 }

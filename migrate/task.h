@@ -10,12 +10,13 @@
  *	... t.state, t.items ...
  *	task_release(&t);
  *
- *	pending -> running -> succeeded | some failed | all failed | cancelled
+ *	pending -> running -> succeeded | some failed | all failed | cancelled -> rolled back
  *
  * Items run independently: one that fails stops no other, except what needs a namespace that could
  * not be made. Namespaces go first, then topics, then groups, many requests in flight. The journal
- * holds the plan before the first request leaves, and results in batches behind the work: what a
- * killed run did but did not note shows as "exists" the next time.
+ * holds the plan before the first request leaves, results in batches behind the work, and a mark
+ * before it: no item from `reached` on has been sent. A run that was killed goes on by task_again(),
+ * which knows what the dead run may have made from what somebody else did.
  */
 #ifndef TDMQ_TASK_H
 #define TDMQ_TASK_H
@@ -29,6 +30,7 @@ enum task_state {
 	TASK_SOME_FAILED,
 	TASK_ALL_FAILED,
 	TASK_CANCELLED,
+	TASK_ROLLED_BACK,
 	TASK_STATES
 };
 extern const char
@@ -42,6 +44,7 @@ enum item_state {
 	ITEM_SKIPPED,
 	ITEM_CONFLICT,
 	ITEM_FAILED,
+	ITEM_REMOVED, /* created, and taken back by a rollback */
 	ITEM_STATES
 };
 extern const char
@@ -57,6 +60,13 @@ struct task_item {
 	const char *source, *ns, *name; /* as in struct plan_item */
 	const char *detail;
 	int64_t at_ms; /* when its state was reached; 0: not yet */
+	enum verdict verdict; /* what was to be done */
+	bool tried; /* a request left, and no answer said that it changed nothing */
+	union { /* as in struct plan_item; of what was never to be written: empty */
+		struct namespace namespace;
+		struct topic topic;
+		struct group group;
+	};
 };
 
 struct task {
@@ -65,6 +75,10 @@ struct task {
 	const char *name, *mode, *source, *target;
 	enum task_state state;
 	int64_t created_ms, finished_ms;
+	enum on_conflict on_conflict;
+	size_t reached; /* while it runs: no item from here on has been sent */
+	const char *host; /* where it runs, or ran last; NULL: unknown */
+	int64_t pid, pid_start; /* the process there, and when it began */
 	struct task_item *items; /* owned array; NULL in listings */
 	size_t n;
 	int counts[OBJ_KINDS][ITEM_STATES];
@@ -77,6 +91,8 @@ void task_from_plan(struct task *t, const struct plan *p);
 void task_count(struct task *t); /* counts[] from items */
 enum task_state task_outcome(const struct task *t); /* of a task that ran to its end */
 int task_failures(const struct task *t);
+/* Whether the process that runs it is alive; what runs on another host counts as alive. */
+bool task_is_alive(const struct task *t);
 
 /*
  * Where a plan is carried out. submit() may answer before it returns or from run(); done is
@@ -91,6 +107,12 @@ struct target {
 	/* Waits until something was answered; at most wait_ms. */
 	void (*run)(struct target *t, int wait_ms);
 	int window; /* requests in flight at most */
+	/*
+	 * Both may be NULL: no rollback there. in_use: TQ_EPRECOND with the sentence when messages
+	 * or positions have arrived, TQ_ENOTFOUND when it is gone. remove_item waits for the answer.
+	 */
+	int (*in_use)(struct target *t, const struct plan_item *it, struct err *e);
+	int (*remove_item)(struct target *t, const struct plan_item *it, struct err *e);
 };
 
 struct task_hooks {
@@ -102,7 +124,18 @@ struct task_hooks {
 struct journal;
 
 /*
- * journal may be NULL (nothing is kept). Errors are those of the journal and of the target as a
+ * Makes a task from the journal ready to go on: p gets its items, at the same places, and each that
+ * is still to be done (pending; with `failed` also failed and in conflict) gets the verdict that
+ * `have` gives it now. What a killed run made but did not note is "created". Then task_run().
+ */
+enum task_again { AGAIN_PENDING = 1, AGAIN_FAILED = 2 };
+void task_again(struct task *t, struct plan *p, const struct holdings *have, unsigned which);
+/* Items that task_run() would send. */
+size_t task_pending(const struct task *t);
+
+/*
+ * journal may be NULL (nothing is kept). A task that has an id goes on; one without is created
+ * there. Errors are those of the journal and of the target as a
  * whole; failed items are not an error: look at t->state. A stopped task is TQ_EINTERRUPTED.
  */
 int task_run(struct task *t, const struct plan *p, struct target *tg, struct journal *j,

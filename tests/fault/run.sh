@@ -14,4 +14,5 @@ for flush in sync async; do
 done
 "${B:-build}/fault-meta" "${B:-build}/brokerd" "$dir/meta" "${1:-25}" || rc=1
 tests/fault/disk.sh || rc=1
+"${B:-build}/fault-migrate" "${B:-build}/brokerd" "$dir/migrate" "${1:-25}" || rc=1
 exit $rc
