@@ -11,6 +11,7 @@
 #include "migrate/plan.h"
 #include "migrate/report.h"
 #include "migrate/target.h"
+#include "migrate_export.h"
 #include "migrate_more.h"
 #include "migrate_work.h"
 #include "names.h"
@@ -290,6 +291,17 @@ static const struct opt run_opts[] = {
 	"shows in its keys, not its name."
 
 const struct cmd cmd_migrate[] = {
+	{ "export", "metadata of a cloud into a file",
+		{ ARG_CHOICE(ARG_ONE, export_sources, "SOURCE", struct export_args, source),
+			ARG_END },
+		export_opts, sizeof(struct export_args), migrate_export, CMD_LOCAL,
+		"migrate export huawei --region cn-east-3 --instance-id ID -f h.json\n"
+		"migrate export ons --region cn-hangzhou --instance-id ID -f o.json",
+		"Keys come from the environment (TDMQCTL_HUAWEI_AK and _SK, TDMQCTL_ALI_ID and "
+		"_SECRET, or those of the cloud's own tools), from the files of these tools, or "
+		"from --access-key and --secret-from; never from the command line. The file "
+		"holds no secret. Exit status 3 when some part could not be read: the file says "
+		"which." },
 	{ "inspect", "what a metadata file holds",
 		{ ARG_FILE(struct plan_args, file), ARG_END }, NULL, sizeof(struct plan_args),
 		migrate_inspect, CMD_LOCAL, "migrate inspect m.json", FORMS },

@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 #include "clock.h"
 
 #define WAIT_MAX_MS 16000
+#define SKEW_MIN_MS 30000 /* no service minds less */
 #define SLICE_MS 100 /* how long a wait looks away from stop() */
 
 struct webapi {
@@ -238,12 +240,17 @@ static int64_t wait_after(struct webapi *w, int try)
 	return MAX(ms, w->retry_after_ms);
 }
 
+/* A clock that is right means that the signature is wrong. */
 static bool correct_clock(struct webapi *w)
 {
-	if (w->skew_known || !w->date_ms)
+	int64_t skew = w->date_ms - clock_wall_ms();
+
+	if (w->skew_known || !w->date_ms || llabs(skew) < SKEW_MIN_MS)
 		return false;
 	w->skew_known = true;
-	w->skew_ms = w->date_ms - clock_wall_ms();
+	w->skew_ms = skew;
+	trace(w, "our clock is %lld s off the service's: signed again with its time",
+		(long long)(skew / 1000));
 	return true;
 }
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys are found, the cloud is asked, the export is written: in this order, so that nothing is
+ * written when something went wrong on the way. Words go to stderr, the export to its file.
+ */
+#include "migrate_export.h"
+
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "ctx.h"
+#include "migrate/fetch.h"
+#include "progress.h"
+#include "table.h"
+
+struct export_source {
+	const char *name;
+	enum cloud cloud;
+	int (*fetch)(struct export *x, const struct fetch_opts *o, struct err *e);
+};
+
+static const struct export_source sources_known[] = {
+	{ "huawei", CLOUD_HUAWEI, fetch_huawei },
+	{ "ons", CLOUD_ALI, fetch_ons },
+};
+const char *const export_sources[] = { "huawei", "ons", NULL };
+
+/* ---- words ---- */
+
+/* A line of the trace: what a service says must not steer the terminal. */
+static void on_trace(void *arg UNUSED, const char *line)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	table_clean(&b, str_of(line));
+	fprintf(stderr, "# %s\n", b.p ? b.p : "");
+	buf_release(&b);
+}
+
+static void on_note(void *arg, const char *line)
+{
+	ctx_note(arg, "%s", line);
+}
+
+static bool on_stop(void *arg UNUSED)
+{
+	return stop_asked();
+}
+
+/* The vendors' own tools for migrating know this variable. */
+static bool wants_trace(const struct ctx *cx)
+{
+	const char *level = getenv("CONF_LOG_LEVEL");
+
+	return cx->set.verbose || (level && !strcmp(level, "debug"));
+}
+
+static const char *environment(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v && *v ? v : NULL;
+}
+
+static void say_keys(struct ctx *cx, const struct cloudkey *k)
+{
+	ctx_note(cx, "keys %s from %s", cloudkey_masked(k, &cx->mem), k->from);
+	if (k->warning)
+		ctx_warn(cx, "%s", k->warning);
+}
+
+/* ---- the way ---- */
+
+static void warn_plain(struct ctx *cx, const char *endpoint)
+{
+	if (endpoint && str_starts(str_of(endpoint), STR("http://")))
+		ctx_warn(
+			cx, "%s: unencrypted, whoever listens can read the metadata", endpoint);
+}
+
+static struct fetch_opts fetch_options(
+	struct ctx *cx, const struct export_args *a, const struct cloudkey *key)
+{
+	struct fetch_opts o = { .key = key,
+		.region = a->region,
+		.project = a->project,
+		.instance = a->instance,
+		.endpoint = a->endpoint,
+		.subscriptions = a->subscriptions,
+		.policies = a->policies,
+		.signature_1 = a->signature == 1,
+		.note = on_note,
+		.arg = cx };
+
+	o.iam_endpoint =
+		a->iam_endpoint ? a->iam_endpoint : environment("HUAWEICLOUD_SDK_IAM_ENDPOINT");
+	o.web.ca_file = a->ca_file;
+	o.web.min_gap_ms = (int)(1000 / (a->rate > 0 ? a->rate : 5));
+	o.web.trace = wants_trace(cx) ? on_trace : NULL;
+	o.web.tries = a->tries;
+	o.web.stop = on_stop;
+	o.web.arg = cx;
+	warn_plain(cx, o.endpoint);
+	if (!o.endpoint || !o.iam_endpoint || strcmp(o.endpoint, o.iam_endpoint) != 0)
+		warn_plain(cx, o.iam_endpoint);
+	return o;
+}
+
+static int write_out(struct ctx *cx, const struct export_args *a, struct export *x)
+{
+	const char *path = a->file ? a->file : "-";
+	struct buf text;
+	int rc;
+
+	buf_init(&text, 2 * SOURCE_MAX_BYTES);
+	rc = export_text(x, (enum export_format)a->format, &text, &cx->err);
+	if (!rc && stop_asked())
+		rc = err_set(&cx->err, TQ_EINTERRUPTED, "interrupted: nothing is written");
+	if (!rc)
+		rc = export_write(path, buf_str(&text), &cx->err);
+	buf_release(&text);
+	return rc;
+}
+
+static void report(struct ctx *cx, const struct export_args *a, const struct export *x)
+{
+	const cJSON *part;
+
+	cJSON_ArrayForEach (part, x->incomplete)
+		ctx_warn(cx, "%s: %s: %s", json_text(part, "what", ""),
+			json_text(part, "reason", ""), json_text(part, "message", ""));
+	ctx_done(cx, "%lld topics and %lld groups%s%s%s", (long long)x->topics,
+		(long long)x->groups, a->file ? " in '" : "", a->file ? a->file : "",
+		a->file ? "'" : "");
+	cx->partial |= export_n_incomplete(x) > 0;
+}
+
+static int export_cloud(
+	struct ctx *cx, const struct export_args *a, const struct export_source *s)
+{
+	struct cloudkey_opts where = { a->access_key, a->secret_from, a->profile };
+	struct fetch_opts o;
+	struct cloudkey key;
+	struct export x;
+	int rc;
+
+	if (a->signature == 2)
+		return err_set(&cx->err, TQ_EUSAGE, "--ali-signature is 1 or 3");
+	rc = cloudkey_find(&key, s->cloud, &where, &cx->err);
+	if (rc)
+		return rc;
+	say_keys(cx, &key);
+	o = fetch_options(cx, a, &key);
+	export_init(&x, s->name);
+	stop_watch();
+	rc = s->fetch(&x, &o, &cx->err);
+	if (!rc)
+		rc = write_out(cx, a, &x);
+	if (!rc)
+		report(cx, a, &x);
+	export_release(&x);
+	cloudkey_release(&key);
+	return rc;
+}
+
+int migrate_export(struct ctx *cx, const void *args)
+{
+	const struct export_args *a = args;
+
+	for (size_t i = 0; i < ARRAY_LEN(sources_known); i++)
+		if (!strcmp(a->source, sources_known[i].name))
+			return export_cloud(cx, a, &sources_known[i]);
+	return err_set(&cx->err, TQ_EUSAGE, "'%s' is no source", a->source);
+}
+
+const struct opt export_opts[] = {
+	OPT_NAME('f', "file", "file", struct export_args, file, NAMES_FILE,
+		"where to, mode 0600; without it standard output"),
+	OPT_ENUM(0, "format", struct export_args, format, export_format_names, EXPORT_OWN,
+		"of the file: all as the source said it, or a form others read"),
+	OPT_STR(0, "region", "region", struct export_args, region, "of the cloud"),
+	OPT_STR(0, "project-id", "id", struct export_args, project,
+		"of Huawei; looked up when not given"),
+	OPT_STR(0, "instance-id", "id", struct export_args, instance,
+		"without it the instances are listed"),
+	OPT_STR(0, "endpoint", "url", struct export_args, endpoint,
+		"instead of the region's own"),
+	OPT_STR(0, "iam-endpoint", "url", struct export_args, iam_endpoint,
+		"of Huawei, where the project is looked up"),
+	OPT_NAME(0, "ca-file", "file", struct export_args, ca_file, NAMES_FILE,
+		"authorities to trust instead of the system's"),
+	OPT_STR(0, "profile", "name", struct export_args, profile,
+		"of the files of the cloud's own tools"),
+	OPT_STR(0, "access-key", "id", struct export_args, access_key,
+		"its secret comes through --secret-from"),
+	OPT_STR(0, "secret-from", "where", struct export_args, secret_from,
+		"env:NAME, file:PATH, exec:CMD or prompt"),
+	OPT_BOOL(0, "with-subscriptions", struct export_args, subscriptions,
+		"what each group reads, a request a group"),
+	OPT_BOOL(0, "with-policies", struct export_args, policies,
+		"on Huawei: who may use each topic, a request a topic"),
+	OPT_INT(0, "ali-signature", "version", struct export_args, signature, 1, 3, 3,
+		"3, or 1 where only the older is known"),
+	OPT_INT(0, "tries", "n", struct export_args, tries, 1, 20, 6,
+		"how often a request is sent when a service is busy or silent"),
+	OPT_RATE(0, "rate", struct export_args, rate, "requests at most, 5/s unless given"),
+	OPT_END,
+};
