@@ -20,7 +20,8 @@ enum target_mode { TARGET_CLUSTER, TARGET_NAMESPACE };
 static const char *const target_modes[] = { "cluster", "namespace", NULL };
 
 struct plan_args {
-	const char *file;
+	struct strv files;
+	const char *csv_columns;
 	int target; /* enum target_mode */
 	int on_conflict;
 	const char *queues, *name;
@@ -121,6 +122,12 @@ static int plan_options(struct ctx *cx, const struct plan_args *a, struct plan_o
 	return rc ? rc : parse_target(cx, a, &o->map);
 }
 
+static int read_files(struct ctx *cx, const struct plan_args *a, struct inventory *inv)
+{
+	inv->csv_columns = a->csv_columns;
+	return inventory_read_all(inv, (const char *const *)a->files.v, a->files.n, &cx->err);
+}
+
 /* Reads, looks, plans. */
 static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 {
@@ -128,7 +135,7 @@ static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 	int rc = plan_options(cx, a, &o);
 
 	if (!rc)
-		rc = inventory_read(&w->inv, a->file, &cx->err);
+		rc = read_files(cx, a, &w->inv);
 	if (!rc && !a->offline)
 		rc = target_remoting_new(cx->admin, &w->target, &cx->err);
 	if (!rc && !a->offline)
@@ -154,7 +161,7 @@ static int migrate_inspect(struct ctx *cx, const void *args)
 	int rc;
 
 	work_init(&w);
-	rc = inventory_read(&w.inv, a->file, &cx->err);
+	rc = read_files(cx, a, &w.inv);
 	if (!rc)
 		rc = plan_build(&w.plan, &w.inv, &o, NULL, &cx->err);
 	if (!rc)
@@ -202,14 +209,13 @@ static int migrate_plan(struct ctx *cx, const void *args)
 static void describe(
 	struct task *t, struct ctx *cx, const struct plan_args *a, const struct work *w)
 {
-	const char *slash = strrchr(a->file, '/');
+	const char *file = a->files.v[0], *slash = strrchr(file, '/');
 
-	t->name =
-		a->name ? a->name : arena_str(&t->mem, slash && slash[1] ? slash + 1 : a->file);
+	t->name = a->name ? a->name : arena_str(&t->mem, slash && slash[1] ? slash + 1 : file);
 	t->mode = a->target == TARGET_CLUSTER
 			  ? "cluster"
 			  : arena_fmt(&t->mem, "namespace %s", cx->set.namespace);
-	t->source = a->file;
+	t->source = file;
 	t->target = w->target->description;
 	t->on_conflict = (enum on_conflict)a->on_conflict;
 }
@@ -255,9 +261,14 @@ static int migrate_run(struct ctx *cx, const void *args)
 
 /* ---- the table ---- */
 
+#define READ_OPTS \
+	OPT_STR(0, "csv-columns", "member=heading,...", struct plan_args, csv_columns, \
+		"what the columns of a CSV sheet are, as topic=HEADING")
+
 #define PLAN_OPTS \
-	OPT_ENUM(0, "target", struct plan_args, target, target_modes, TARGET_CLUSTER, \
-		"keep each name's namespace, or put all into --namespace"), \
+	READ_OPTS, \
+		OPT_ENUM(0, "target", struct plan_args, target, target_modes, TARGET_CLUSTER, \
+			"keep each name's namespace, or put all into --namespace"), \
 		OPT_LIST(0, "select", "glob", struct plan_args, select, NAMES_NONE, \
 			"only these names, with or without namespace"), \
 		OPT_KV(0, "map-namespace", struct plan_args, map, \
@@ -270,6 +281,8 @@ static int migrate_run(struct ctx *cx, const void *args)
 			"let every topic take messages of all types"), \
 		OPT_BOOL(0, "failed", struct plan_args, failed, \
 			"show only what is refused, in conflict or failed")
+
+static const struct opt inspect_opts[] = { READ_OPTS, OPT_END };
 
 static const struct opt plan_opts[] = {
 	PLAN_OPTS,
@@ -287,8 +300,9 @@ static const struct opt run_opts[] = {
 #define FORMS \
 	"FILE is the rocketmq-metadata-export.json of Apache's export.sh, a metadata.json, " \
 	"topic.json or subscriptionGroup.json of mqadmin exportMetadata, a broker's " \
-	"config/topics.json or subscriptionGroup.json, or a directory with these; what it is " \
-	"shows in its keys, not its name."
+	"config/topics.json or subscriptionGroup.json, a directory with these, what 'migrate " \
+	"export' wrote, lists of a cloud's API, or a sheet saved as CSV; what it is shows in its " \
+	"keys, not its name. Several files are read as one: all brokers of a cluster, all pages."
 
 const struct cmd cmd_migrate[] = {
 	{ "export", "metadata of a cloud into a file",
@@ -303,16 +317,18 @@ const struct cmd cmd_migrate[] = {
 		"holds no secret. Exit status 3 when some part could not be read: the file says "
 		"which." },
 	{ "inspect", "what a metadata file holds",
-		{ ARG_FILE(struct plan_args, file), ARG_END }, NULL, sizeof(struct plan_args),
-		migrate_inspect, CMD_LOCAL, "migrate inspect m.json", FORMS },
+		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
+		inspect_opts, sizeof(struct plan_args), migrate_inspect, CMD_LOCAL,
+		"migrate inspect m.json", FORMS },
 	{ "plan", "what an import would do, item by item, and why",
-		{ ARG_FILE(struct plan_args, file), ARG_END }, plan_opts,
-		sizeof(struct plan_args), migrate_plan, 0,
+		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
+		plan_opts, sizeof(struct plan_args), migrate_plan, 0,
 		"migrate plan m.json\nmigrate plan m.json --target namespace --namespace shop",
 		FORMS },
 	{ "run", "import a metadata file as a task",
-		{ ARG_FILE(struct plan_args, file), ARG_END }, run_opts,
-		sizeof(struct plan_args), migrate_run, CMD_WRITES, "migrate run m.json",
+		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
+		run_opts, sizeof(struct plan_args), migrate_run, CMD_WRITES,
+		"migrate run m.json",
 		"Namespaces are made first, then topics, then groups, each item on its own. A run "
 		"that was killed or stopped goes on with 'migrate resume'. A task takes 1,000 "
 		"topics and 1,000 groups. Exit status 3 when some items failed." },

@@ -420,14 +420,41 @@ static cJSON *names_of(const cJSON *spaces)
 	return a;
 }
 
+/* What every broker makes for itself is nobody's topic or group. */
+static bool is_brokers_own(const struct plan_item *it)
+{
+	static const enum reason own[] = { REASON_SYSTEM_TOPIC, REASON_SYSTEM_GROUP,
+		REASON_RETRY_TOPIC, REASON_DLQ_TOPIC, REASON_LMQ_TOPIC, REASON_DUPLICATE };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (it->verdict == VERDICT_SKIPPED && it->reason == own[i])
+			return true;
+	return false;
+}
+
+/* {"shop%pay":["shop%orders"]}, as far as the source tells. */
+static cJSON *reads_json(const struct inventory *inv)
+{
+	cJSON *o = cJSON_CreateObject(), *list = NULL;
+
+	for (size_t i = 0; i < inv->n_reads; i++) {
+		const char *group = inv->reads[i].group;
+
+		if (!i || strcmp(group, inv->reads[i - 1].group) != 0)
+			list = cJSON_AddArrayToObject(o, group);
+		cJSON_AddItemToArray(list, cJSON_CreateString(inv->reads[i].topic));
+	}
+	return o;
+}
+
 static cJSON *inventory_json(const struct inventory *inv, const struct plan *p)
 {
 	const struct report_filter odd = { .failed_only = true };
 	cJSON *o = cJSON_CreateObject(), *spaces = spaces_json(p), *items = plan_rows(p, &odd);
 	size_t n[OBJ_KINDS] = { 0 };
 
-	for (size_t i = 0; i < inv->n; i++)
-		n[inv->items[i].kind]++;
+	for (size_t i = 0; i < p->n; i++)
+		n[p->items[i].kind] += !is_brokers_own(&p->items[i]);
 	add_text(o, "path", inv->path);
 	add_text(o, "source", inv->source);
 	add_text(o, "shape", inv->shape);
@@ -440,6 +467,7 @@ static cJSON *inventory_json(const struct inventory *inv, const struct plan *p)
 	cJSON_AddItemToObject(o, "namespaceNames", names_of(spaces));
 	cJSON_AddItemToObject(o, "namespaces", spaces);
 	cJSON_AddItemToObject(o, "oddItems", items);
+	cJSON_AddItemToObject(o, "groupTopics", reads_json(inv));
 	cJSON_AddItemToObject(o, "notes", texts(inv->notes, inv->n_notes));
 	return o;
 }

@@ -2,6 +2,8 @@
 /* shape: see shape.h. Nothing here allocates; what it returns is borrowed from the document. */
 #include "shape.h"
 
+#include <strings.h>
+
 static const char *const types[] = { "a whole number", "true or false", "a text", "an object",
 	"a list" };
 
@@ -78,6 +80,31 @@ int shape_list(const cJSON *o, const char *key, const cJSON **out, struct err *e
 			e, TQ_ETOOBIG, "'%s': more than %d entries", key, SOURCE_MAX_ITEMS);
 	*out = v;
 	return 0;
+}
+
+int shape_topic_type(const char *text)
+{
+	static const struct {
+		const char *word;
+		int type;
+	} words[] = {
+		{ "globalorder", TOPIC_FIFO },
+		{ "partitionedorder", TOPIC_FIFO },
+		{ "delayscheduled", TOPIC_DELAY },
+		{ "0", TOPIC_NORMAL },
+		{ "1", TOPIC_FIFO },
+		{ "2", TOPIC_FIFO },
+		{ "4", TOPIC_TRANSACTION },
+		{ "5", TOPIC_DELAY },
+	};
+
+	for (int i = 0; topic_type_names[i]; i++)
+		if (!strcasecmp(text, topic_type_names[i]))
+			return i;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strcasecmp(text, words[i].word))
+			return words[i].type;
+	return -1;
 }
 
 const cJSON *shape_export(const cJSON *doc, const char *kind)

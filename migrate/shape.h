@@ -28,6 +28,12 @@ int shape_check(const cJSON *entry, const struct shape_member *m, struct err *e)
 /* A member that is a list of at most SOURCE_MAX_ITEMS; *out NULL when absent. */
 int shape_list(const cJSON *o, const char *key, const cJSON **out, struct err *e) MUST_USE;
 
+/*
+ * What a topic takes, in anybody's words: fifo, PartitionedOrder, DelayScheduled, the numbers of
+ * ONS, ... in any case. -1: none of them.
+ */
+int shape_topic_type(const char *text);
+
 /* The body of our own export file for one kind of source (export.h); NULL: not such a file. */
 const cJSON *shape_export(const cJSON *doc, const char *kind);
 

@@ -221,11 +221,40 @@ static int scan_table(struct inventory *inv, const cJSON *doc, const char *key,
 
 /* --- the source --------------------------------------------------------------------------- */
 
+static bool is_topic(const cJSON *row)
+{
+	return shape_get(row, "total_write_queue_num") ||
+	       shape_get(row, "total_read_queue_num");
+}
+
 static bool first_has(const cJSON *doc, const char *list, const char *a, const char *b)
 {
 	const cJSON *first = cJSON_GetArrayItem(shape_get(doc, list), 0);
 
 	return cJSON_IsObject(first) && (shape_get(first, a) || shape_get(first, b));
+}
+
+/* The page behind the last, or of an instance that has none. */
+static bool empty_page(const cJSON *doc, const char *list)
+{
+	const cJSON *l = shape_get(doc, list);
+
+	return cJSON_IsArray(l) && !l->child && shape_get(doc, "total") &&
+	       shape_get(doc, "next_offset");
+}
+
+static const char *fits_row(const cJSON *row)
+{
+	return cJSON_IsString(shape_get(row, "name")) &&
+			       (is_topic(row) || shape_get(row, "retry_max_time") ||
+				       shape_get(row, "group_desc"))
+		       ? "rows of Huawei Cloud's lists"
+		       : NULL;
+}
+
+static int scan_row(struct inventory *inv, cJSON *row, struct err *e)
+{
+	return is_topic(row) ? scan_api_topic(inv, row, e) : scan_api_group(inv, row, e);
 }
 
 static const char *fits(const cJSON *doc)
@@ -236,6 +265,8 @@ static const char *fits(const cJSON *doc)
 		return "export of Huawei Cloud";
 	if (shape_get(doc, TOPIC_TABLE) || shape_get(doc, GROUP_TABLE))
 		return "metadata export of Huawei Cloud";
+	if (empty_page(doc, "topics") || empty_page(doc, "groups"))
+		return "answer of Huawei Cloud's API";
 	if (first_has(doc, "topics", "total_write_queue_num", "total_read_queue_num") ||
 		first_has(doc, "groups", "retry_max_time", "group_desc"))
 		return "answer of Huawei Cloud's API";
@@ -261,4 +292,6 @@ const struct source source_huawei = {
 	.text = "exports of Huawei Cloud DMS for RocketMQ",
 	.fits = fits,
 	.scan = scan,
+	.fits_row = fits_row,
+	.scan_row = scan_row,
 };

@@ -166,17 +166,39 @@ static int scan_export(struct inventory *inv, const cJSON *body, struct err *e)
 	return rc;
 }
 
+static void offer_space_of(struct inventory *inv, const cJSON *entry)
+{
+	const char *id = json_text(entry, "InstanceId", NULL);
+
+	if (id && json_bool(entry, "IndependentNaming", false))
+		offer_space(inv, id, NULL);
+}
+
 /* An answer names the instance in each entry. */
 static void offer_spaces(struct inventory *inv, const cJSON *data, const char *key)
 {
 	const cJSON *entry;
 
-	cJSON_ArrayForEach (entry, shape_get(data, key)) {
-		const char *id = json_text(entry, "InstanceId", NULL);
+	cJSON_ArrayForEach (entry, shape_get(data, key))
+		offer_space_of(inv, entry);
+}
 
-		if (id && json_bool(entry, "IndependentNaming", false))
-			offer_space(inv, id, NULL);
-	}
+static const char *fits_row(const cJSON *row)
+{
+	bool topic = cJSON_IsString(shape_get(row, "Topic")) && shape_get(row, "MessageType");
+	bool group = cJSON_IsString(shape_get(row, "GroupId")) &&
+		     (shape_get(row, "GroupType") || shape_get(row, "InstanceId"));
+
+	return topic || group ? "rows of Alibaba ONS's lists" : NULL;
+}
+
+static int scan_row(struct inventory *inv, cJSON *row, struct err *e)
+{
+	struct instance unknown = { NULL, false, NULL };
+
+	offer_space_of(inv, row);
+	return shape_get(row, "Topic") ? scan_topic(inv, &unknown, row, e)
+				       : scan_group(inv, &unknown, row, e);
 }
 
 static const char *fits(const cJSON *doc)
@@ -213,4 +235,6 @@ const struct source source_ons = {
 	.text = "exports of Alibaba ONS",
 	.fits = fits,
 	.scan = scan,
+	.fits_row = fits_row,
+	.scan_row = scan_row,
 };

@@ -239,3 +239,42 @@ refused() {
 	run -0 --separate-stderr tdmqctl topic list --namespace shop -o name
 	[[ $output == *orders* ]]
 }
+
+@test "migrate inspect: does not count what a broker made for itself" {
+	run -0 --separate-stderr tdmqctl migrate inspect "$DATA/shop/store/broker-a" -o json
+	[ "$(json 'd["topics"], d["groups"]' <<<"$output")" = '(18, 11)' ]
+	[ "$(json 'd["skipped"] > 10' <<<"$output")" = True ]
+}
+
+@test "migrate inspect: the folders of two brokers are one cluster" {
+	run -0 --separate-stderr tdmqctl migrate inspect "$DATA/two-masters/store/broker-a" \
+		"$DATA/two-masters/store/broker-b" -o json
+	[ "$(json 'd["topics"], d["groups"], d["masters"]' <<<"$output")" = '(4, 2, 2)' ]
+}
+
+@test "migrate plan: pages from a pipe, and a sheet with its columns" {
+	printf '%s\n' '{"topics":[{"name":"pages-1","total_write_queue_num":3}]}' \
+		'{"topics":[{"name":"pages-2","total_write_queue_num":3}]}' >pages
+	run -0 --separate-stderr tdmqctl migrate plan - --offline -o json <pages
+	[ "$(json '[i["name"] for i in d["items"] if i["kind"] == "topic"]' <<<"$output")" = \
+		"['pages-1', 'pages-2']" ]
+	printf 'Name,Number\r\nsheet-1,4\r\n' >sheet.csv
+	run -0 --separate-stderr tdmqctl migrate plan sheet.csv --offline -o json \
+		--csv-columns topic=Name,queues=Number
+	[ "$(json '[(i["name"], i["queues"]) for i in d["items"] if i["kind"] == "topic"]' \
+		<<<"$output")" = "[('sheet-1', 4)]" ]
+	run -1 --separate-stderr tdmqctl migrate plan sheet.csv --offline
+	[[ $stderr == *"sheet.csv"* ]]
+}
+
+@test "migrate plan: a spreadsheet is told how to become CSV, a huge file is not read" {
+	printf 'PK\003\004xyz' >sheet.xlsx
+	run -1 --separate-stderr tdmqctl migrate plan sheet.xlsx --offline
+	[[ $stderr == *--csv-columns* ]]
+	truncate -s 200M huge.json
+	run -1 --separate-stderr tdmqctl migrate plan huge.json --offline
+	[[ $stderr == *'200 MiB'* ]]
+	# From a pipe nobody knows its size: no more than the limit is kept.
+	run -1 --separate-stderr bash -c "ulimit -v 700000; head -c 200M /dev/zero | tdmqctl migrate plan - --offline"
+	[[ $stderr == *64* ]]
+}

@@ -62,7 +62,7 @@ Test(source, refuses_with_file_and_place)
 		{ "log lines keep line numbers", "log\nlog\n{\"topicConfigTable\":{]}",
 			"line 3", TQ_EFORMAT },
 		{ "a list", "[1,2]", "no metadata", TQ_EFORMAT },
-		{ "another file", "{\"offsetTable\":{}}", "no metadata", TQ_EFORMAT },
+		{ "another file", "{\"filterDataByTopic\":{}}", "no metadata", TQ_EFORMAT },
 		{ "half an export", "{\"configs\":{},\"metadata\":{},\"metrics\":{}}",
 			"'metadata'", TQ_EFORMAT },
 		{ "table is a list", "{\"topicConfigTable\":[]}", "'topicConfigTable'",

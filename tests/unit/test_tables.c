@@ -295,7 +295,8 @@ Test(tables, sources_can_be_told_apart)
 		const struct source *s = sources[i];
 
 		cr_expect(s->name && *s->name && s->text && *s->text, "source %zu", i);
-		cr_expect(s->fits && s->scan, "%s", s->name);
+		cr_expect(
+			(s->fits && s->scan) || (s->fits_text && s->scan_text), "%s", s->name);
 		for (size_t k = 0; s->sets && s->sets[k]; k++)
 			cr_expect(s->sets[k][0], "%s: set %zu is empty", s->name, k);
 		for (size_t k = 0; k < i; k++)
