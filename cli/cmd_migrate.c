@@ -334,5 +334,6 @@ const struct cmd cmd_migrate[] = {
 		"topics and 1,000 groups. Exit status 3 when some items failed." },
 	MIGRATE_TASK_CMDS,
 	MIGRATE_OFFSETS,
+	MIGRATE_SWITCH,
 	CMD_END,
 };

@@ -6,6 +6,7 @@
 #ifndef TDMQCTL_MIGRATE_MORE_H
 #define TDMQCTL_MIGRATE_MORE_H
 
+#include "migrate/cutover.h"
 #include "pair.h"
 
 struct offsets_args {
@@ -30,9 +31,40 @@ int migrate_offsets(struct ctx *cx, const void *args);
 	"first consumer of the group is on the new side: members that are connected keep " \
 	"positions of their own. What was before is kept: tdmqctl offset undo."
 
+struct switch_args {
+	struct pair_args pair;
+	const char *action, *step;
+	struct strv groups, producers;
+	int show;
+	int64_t wait_ms, interval_ms;
+};
+extern const struct opt migrate_switch_opts[];
+extern const char *const switch_actions[]; /* status watch NULL */
+int migrate_switch(struct ctx *cx, const void *args);
+
+#define MIGRATE_SWITCH \
+	{ \
+		"switch", "how far producers and consumers are on their way", \
+			{ ARG_CHOICE(ARG_ONE, switch_actions, "ACTION", struct switch_args, \
+				  action), \
+				ARG_CHOICE(ARG_OPTIONAL, cutover_step_names, "STEP", \
+					struct switch_args, step), \
+				ARG_END }, \
+			migrate_switch_opts, sizeof(struct switch_args), migrate_switch, 0, \
+			"migrate switch status --from-context old\n" \
+			"migrate switch status all-consumers --from-context old", \
+			MIGRATE_SWITCH_MORE \
+	}
+#define MIGRATE_SWITCH_MORE \
+	"The steps, in order: metadata, some-consumers, some-producers, all-producers, " \
+	"drained, all-consumers. status exits 0 if STEP (or the next one) loses no message now, 9 if " \
+	"it does or if messages are being lost already; with --wait it blocks until the step " \
+	"is done, 8 if that takes too long. watch tells each change until all is done."
+
 /* Puts back what a snapshot says; id NULL: the newest one. */
 int offsets_undo(struct ctx *cx, const char *id);
 
-extern const struct view view_position;
+extern const struct view view_position, view_switch, view_switch_event, view_switch_group,
+	view_switch_client;
 
 #endif

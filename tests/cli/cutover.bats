@@ -103,3 +103,61 @@ contexts:
 @test "migrate offsets: nothing is set in a read-only context" {
 	TDMQCTL_READ_ONLY=1 run -9 --separate-stderr tdmqctl migrate offsets --from-context old --all --execute
 }
+
+@test "migrate switch: says what is next, what is not safe and why" {
+	run -9 --separate-stderr tdmqctl migrate switch status all-producers --from-context old
+	[[ $output == *metadata*done*'1 of 1 topics'* ]]
+	[[ $stderr == *'all-producers'*'not safe'* ]]
+	[[ $stderr == *"first 'some-consumers'"* ]]
+	run -0 --separate-stderr tdmqctl migrate switch status --from-context old
+	[[ $stderr == *'next: connect a consumer'* ]]
+	run -9 --separate-stderr tdmqctl migrate switch status all-consumers --from-context old -o json
+	[ "$(json 'd["kind"], d["from"], d["to"], d["next"], d["safe"], d["done"], len(d["steps"])' <<<"$output")" = \
+		"('Switch', 'old', 'new', 'some-consumers', True, False, 6)" ]
+	[ "$(json '[(s["step"], s["done"], s["safe"]) for s in d["steps"]][:2]' <<<"$output")" = \
+		"[('metadata', True, True), ('some-consumers', False, True)]" ]
+	run -0 --separate-stderr tdmqctl migrate switch status --from-context old --show groups -o json
+	[ "$(json '[(g["group"], g["old"], g["new"]) for g in d["items"]]' <<<"$output")" = "[('pay-svc', 0, 0)]" ]
+}
+
+@test "migrate switch: a topic that is missing comes first" {
+	tdmqctl -q -s "$OLD" topic create late-one
+	run -0 --separate-stderr tdmqctl migrate switch status --from-context old -o json
+	[ "$(json 'd["next"], d["missingTopics"]' <<<"$output")" = "('metadata', ['late-one'])" ]
+	run -9 --separate-stderr tdmqctl migrate switch status some-consumers --from-context old
+	[[ $stderr == *late-one* ]]
+	tdmqctl -q -s "$OLD" topic delete late-one --yes
+}
+
+# member SIDE: a consumer of pay-svc that stays; its number goes to $MEMBER.
+member() {
+	tdmqctl -q -s "$(at "$1")" message consume orders --group pay-svc --follow >"$BATS_TEST_TMPDIR/$1.out" 2>&1 3>&- &
+	MEMBER=$!
+}
+
+@test "migrate switch: warns when consumers left with messages unread" {
+	member old
+	old=$MEMBER
+	member new
+	new=$MEMBER
+	run -0 --separate-stderr tdmqctl migrate switch status some-consumers --from-context old --wait 10s --interval 100ms
+	run -0 --separate-stderr tdmqctl migrate switch status --from-context old --show clients -o json
+	[ "$(json 'sorted((i["side"], i["kind"], i["group"], ":" in i["address"]) for i in d["items"])' <<<"$output")" = \
+		"[('new', 'consumer', 'pay-svc', True), ('old', 'consumer', 'pay-svc', True)]" ]
+	run -8 --separate-stderr tdmqctl migrate switch status some-producers --from-context old --wait 300ms --interval 100ms
+	[[ $stderr == *'0 producers send to the new cluster'* ]]
+	kill "$old"
+	wait "$old" || :
+	tdmqctl -q -s "$OLD" message send orders --body unread >/dev/null
+	run -9 --separate-stderr tdmqctl migrate switch status --from-context old
+	[[ $stderr == *"'pay-svc' has left the old cluster"*unread* ]]
+	kill "$new"
+	wait "$new" || :
+}
+
+@test "migrate switch: a cluster that does not answer is no answer" {
+	run -7 --separate-stderr tdmqctl migrate switch status --from-nameserver 127.0.0.1:1
+	[ -z "$output" ]
+	run -2 --separate-stderr tdmqctl migrate switch status nonsense --from-context old
+	run -2 --separate-stderr tdmqctl migrate switch
+}
