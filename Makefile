@@ -98,11 +98,15 @@ bench-tools: $(patsubst tests/bench/%.c,$(B)/bench-%,$(filter-out %/kit.c,$(wild
 bench: all bench-tools
 	@tests/bench/run.sh $(BENCH)
 
-# Long runs, not part of `check`.
+# Long runs, not part of `check`. TORTURE=1000 is what a release takes; the power is cut a third as often.
+TORTURE ?= 1000
 $(B)/torture-%: $(B)/obj/tests/torture/%.o $(B)/libbrokerd.a $(B)/libtdmq.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CLI_LIBS) $(BROKERD_LIBS) -lm
-torture: $(patsubst tests/torture/%.c,$(B)/torture-%,$(wildcard tests/torture/*.c))
-	@for t in $^; do $$t || exit 1; done
+TORTURES := $(patsubst tests/torture/%.c,$(B)/torture-%,$(wildcard tests/torture/*.c))
+torture: all $(TORTURES) $(B)/unit $(FAULTS) $(B)/bench-load
+	@for t in $(TORTURES); do $$t || exit 1; done
+	TDMQ_LONG=1 $(B)/unit --filter '@(store_damage|overload)/*'
+	tests/fault/run.sh $(TORTURE) $$(($(TORTURE) / 5)) $$(($(TORTURE) * 3 / 10))
 
 # One harness per decoder; `fuzz` lets each look for more for FUZZ_SECONDS, `fuzz-corpus` only
 # replays what is known. What they find goes to $(B)-fuzz/found.

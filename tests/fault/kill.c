@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill: kill -9 under load, and account for every message.
+ * kill: end brokerd under load, and account for every message.
  *
- *	build/fault-kill build/brokerd DIR KILLS sync|async [SEED]
+ *	build/fault-kill build/brokerd DIR ENDS sync|async [kill|stop|cut [SEED]]
  *
- * Producers keep requests in flight while brokerd is killed at a random moment, again and again.
+ * Producers keep requests in flight while brokerd is ended at a random moment, again and again:
+ *
+ *	kill	SIGKILL
+ *	stop	SIGTERM, after SIGHUPs and with the log file renamed; it has a second
+ *	cut	the power goes: DIR is an image in a file, mounted by power.sh, of which a copy is
+ *		made while brokerd stands still. Only what was synced is in the copy.
+ *
  * The ledger holds what was acknowledged: queue, queue offset, message id and the producer's
  * sequence number; the body is a function of the latter. After each restart the verifier pulls
  * what is new, and at the end everything, and proves:
  *
- *	G1  every acknowledged message stands at its queue, offset and id, byte for byte, once
+ *	G1  every acknowledged message stands at its queue, offset and id, byte for byte, once;
+ *	    with async and the power cut, but for those of the last WINDOW_MS
  *	G2  what was not acknowledged is wholly there or absent: every body is well-formed
  *	G3  per queue the offsets are dense, and one producer's messages are in order
  *
@@ -27,23 +34,30 @@
 #include "mem.h"
 #include "message.h"
 
-#define PRODUCERS 4
-#define IN_FLIGHT 16
+#define PRODUCERS 8
+#define IN_FLIGHT 32
 #define QUEUES 4
 #define BODY_MIN 48
 #define BODY_MAX 900
 #define START_DEADLINE_MS 10000
 #define CALL_MS 5000
+#define WINDOW_MS 500
+#define STOP_MS 1000
+
+enum ending { KILL, STOP, CUT };
+static const char *const ending_names[] = { "kills", "stops", "power cuts" };
 
 struct entry {
 	int producer, queue;
 	int64_t queue_off; /* -1: not acknowledged */
+	int64_t acked_ms; /* monotonic */
 	bool seen; /* by the verifier, in this pass */
 	char id[MESSAGE_ID_MAX];
 };
 
 struct harness {
 	const char *program, *dir, *flush;
+	enum ending ending;
 	unsigned seed;
 	char broker[64]; /* host:port */
 	pid_t pid;
@@ -53,6 +67,7 @@ struct harness {
 
 	struct entry *entries; /* by sequence number; owned */
 	int64_t n, cap, acked;
+	int64_t cut_ms, window_lost, slowest_stop_ms;
 	int64_t next_off[QUEUES], last_seq[QUEUES][PRODUCERS]; /* of the verifier */
 	int64_t found;
 	char failure[300]; /* first one */
@@ -134,14 +149,15 @@ static void start(struct harness *h)
 	if (h->pid < 0)
 		give_up(h, "fork", strerror(errno));
 	if (!h->pid) {
-		char flush[32];
+		char flush[32], log[300];
 
 		snprintf(flush, sizeof(flush), "--flush=%s", h->flush);
+		snprintf(log, sizeof(log), "--log-file=%s.log", h->dir);
 		dup2(fds[1], STDOUT_FILENO);
 		close(fds[0]);
 		close(fds[1]);
 		execl(h->program, h->program, "--dev", "--data", h->dir, "--nameserver-port=0",
-			"--broker-port=0", flush, "--log-level=warn", (char *)NULL);
+			"--broker-port=0", flush, log, "--log-level=warn", (char *)NULL);
 		_exit(127);
 	}
 	close(fds[1]);
@@ -149,12 +165,16 @@ static void start(struct harness *h)
 	await_ready(h);
 }
 
-static void stop(struct harness *h, int sig)
+/* Its wait status. */
+static int stop(struct harness *h, int sig)
 {
+	int status = 0;
+
 	kill(h->pid, sig);
-	waitpid(h->pid, NULL, 0);
+	waitpid(h->pid, &status, 0);
 	h->pid = 0;
 	close(h->out_fd);
+	return status;
 }
 
 static void create_topic(struct harness *h)
@@ -195,8 +215,9 @@ static void on_sent(void *arg, int rc, struct reply *rp, const struct err *e UNU
 			"queueOffset", NULL);
 		snprintf(en->id, sizeof(en->id), STR_FMT, STR_ARG(id));
 		en->queue_off = off;
+		en->acked_ms = clock_mono_ms();
 		h->acked++;
-	} else if (!rc) {
+	} else if (!rc && !(h->ending == STOP && h->stopping)) {
 		fail(h, "send refused with code %d: " STR_FMT, rp->cmd.code,
 			STR_ARG(rp->cmd.remark));
 	}
@@ -245,20 +266,112 @@ static void send_next(struct harness *h, int producer)
 		mem_free(f);
 }
 
-/* Load until the kill, which falls at a random moment; then the rest of the answers is read. */
-static void load_and_kill(struct harness *h)
+/* Every thread of it stands still: nothing is written any more but what the kernel was told. */
+static void freeze(struct harness *h)
 {
-	int64_t until = clock_mono_ms() + 20 + rand() % 120;
-	bool killed = false;
+	char line[200];
+	int running = 1;
+
+	kill(h->pid, SIGSTOP);
+	snprintf(line, sizeof(line), "grep -L '^State:.T' /proc/%d/task/*/status | grep -q .",
+		(int)h->pid);
+	for (int i = 0; i < 1000 && running; i++)
+		running = system(line) == 0;
+	if (running)
+		give_up(h, "freeze", "it goes on after SIGSTOP");
+}
+
+static void power(struct harness *h, const char *what)
+{
+	char line[600];
+
+	snprintf(line, sizeof(line), "tests/fault/power.sh %s '%s'", what, h->dir);
+	if (system(line))
+		give_up(h, "power.sh", what);
+}
+
+/* The log file is renamed and opened anew, settings are read: under load, like anything else. */
+static void rotate(struct harness *h)
+{
+	char log[300], old[310];
+
+	snprintf(log, sizeof(log), "%s.log", h->dir);
+	snprintf(old, sizeof(old), "%s.old", log);
+	if (rename(log, old))
+		fail(h, "no log file '%s'", log);
+	kill(h->pid, SIGHUP);
+	for (int i = 0; i < 1000 && access(log, F_OK); i++)
+		client_run(h->producers[i % PRODUCERS], 1);
+	if (access(log, F_OK))
+		fail(h, "SIGHUP opened no new log file");
+}
+
+static void begin_end(struct harness *h)
+{
+	if (h->ending == CUT) {
+		h->cut_ms = clock_mono_ms();
+		freeze(h);
+		power(h, "copy");
+	} else if (h->ending == STOP) {
+		rotate(h);
+		h->cut_ms = clock_mono_ms();
+		kill(h->pid, SIGTERM);
+	} else {
+		kill(h->pid, SIGKILL);
+	}
+	if (h->ending == CUT)
+		kill(h->pid, SIGKILL);
+}
+
+static void finish_end(struct harness *h)
+{
+	int status;
+
+	if (h->ending == STOP) {
+		status = stop(h, 0);
+		if (status)
+			fail(h, "SIGTERM ended it with status %d", status);
+		return;
+	}
+	stop(h, SIGKILL);
+	if (h->ending == CUT)
+		power(h, "swap");
+}
+
+/* False while it lives. */
+static bool is_gone(struct harness *h)
+{
+	siginfo_t si = { 0 };
+
+	return !waitid(P_PID, (id_t)h->pid, &si, WEXITED | WNOHANG | WNOWAIT) && si.si_pid;
+}
+
+static void note_stop(struct harness *h)
+{
+	int64_t ms = clock_mono_ms() - h->cut_ms;
+
+	while (!is_gone(h) && ms < 30000) {
+		usleep(1000);
+		ms = clock_mono_ms() - h->cut_ms;
+	}
+	h->slowest_stop_ms = MAX(h->slowest_stop_ms, ms);
+}
+
+/* Load until the end, which falls at a random moment; then the rest of the answers is read. */
+static void load_and_end(struct harness *h)
+{
+	bool long_window = h->ending == CUT && !strcmp(h->flush, "async");
+	int64_t until = clock_mono_ms() + 20 + rand() % (long_window ? WINDOW_MS * 2 : 120);
+	bool ended = false;
 
 	h->stopping = false;
 	for (int i = 0; i < PRODUCERS; i++)
 		for (int k = 0; k < IN_FLIGHT; k++)
 			send_next(h, i);
 	for (bool pending = true; pending;) {
-		if (!killed && clock_mono_ms() >= until) {
-			kill(h->pid, SIGKILL);
-			h->stopping = killed = true;
+		if (!ended && clock_mono_ms() >= until) {
+			begin_end(h);
+			h->stopping = ended = true;
 		}
 		pending = false;
 		for (int i = 0; i < PRODUCERS; i++) {
@@ -266,10 +379,12 @@ static void load_and_kill(struct harness *h)
 			pending |= client_pending(h->producers[i]) > 0;
 		}
 	}
-	if (!killed)
+	if (!ended)
 		give_up(h, "load",
 			h->failure[0] ? h->failure : "the producers stopped by themselves");
-	stop(h, SIGKILL);
+	if (h->ending == STOP)
+		note_stop(h);
+	finish_end(h);
 }
 
 static void check_message(struct harness *h, int queue, const struct message *m)
@@ -371,11 +486,20 @@ static void verify(struct harness *h, bool whole)
 	}
 	for (int q = 0; q < QUEUES; q++)
 		read_queue(h, q);
-	for (int64_t i = 0; i < h->n && !h->failure[0]; i++)
-		if (h->entries[i].queue_off >= 0 && !h->entries[i].seen)
+	for (int64_t i = 0; i < h->n && !h->failure[0]; i++) {
+		struct entry *en = &h->entries[i];
+
+		if (en->queue_off < 0 || en->seen)
+			continue;
+		if (h->ending == CUT && !strcmp(h->flush, "async") &&
+			en->acked_ms > h->cut_ms - WINDOW_MS) {
+			en->queue_off = -1; /* as if it had not been acknowledged */
+			h->window_lost++;
+		} else {
 			fail(h, "acknowledged message %lld (queue %d offset %lld) is lost",
-				(long long)i, h->entries[i].queue,
-				(long long)h->entries[i].queue_off);
+				(long long)i, en->queue, (long long)en->queue_off);
+		}
+	}
 }
 
 static bool report(struct harness *h, int number, const char *what)
@@ -396,14 +520,19 @@ int main(int argc, char **argv)
 	char what[200];
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: fault-kill BROKERD DIR KILLS sync|async [SEED]\n");
+		fprintf(stderr,
+			"usage: fault-kill BROKERD DIR ENDS sync|async [kill|stop|cut [SEED]]\n");
 		return EXIT_USAGE;
 	}
 	h.program = argv[1];
 	h.dir = argv[2];
 	kills = (int)strtol(argv[3], NULL, 10);
 	h.flush = argv[4];
-	h.seed = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : (unsigned)clock_wall_ms();
+	if (argc > 5)
+		h.ending = !strcmp(argv[5], "cut")    ? CUT
+			   : !strcmp(argv[5], "stop") ? STOP
+						      : KILL;
+	h.seed = argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : (unsigned)clock_wall_ms();
 	srand(h.seed);
 	signal(SIGPIPE, SIG_IGN);
 	printf("# seed %u\n", h.seed);
@@ -415,15 +544,24 @@ int main(int argc, char **argv)
 	start(&h);
 	create_topic(&h);
 	for (int k = 0; k < kills && !h.failure[0]; k++) {
-		load_and_kill(&h);
+		load_and_end(&h);
 		start(&h);
 		verify(&h, k % 10 == 9);
 		passed += !h.failure[0];
 	}
 	verify(&h, true);
 	snprintf(what, sizeof(what),
-		"flush %s: %d of %d kills, %lld messages sent, %lld acknowledged, %lld found",
-		h.flush, passed, kills, (long long)h.n, (long long)h.acked, (long long)h.found);
+		"flush %s: %d of %d %s, %lld messages sent, %lld acknowledged, %lld found",
+		h.flush, passed, kills, ending_names[h.ending], (long long)h.n,
+		(long long)h.acked, (long long)h.found);
+	if (h.ending == CUT)
+		printf("# %lld acknowledged within %d ms before a cut are gone\n",
+			(long long)h.window_lost, WINDOW_MS);
+	if (h.ending == STOP) {
+		printf("# slowest stop: %lld ms\n", (long long)h.slowest_stop_ms);
+		if (h.slowest_stop_ms > STOP_MS)
+			fail(&h, "a stop took %lld ms", (long long)h.slowest_stop_ms);
+	}
 	report(&h, 1, what);
 	stop(&h, SIGTERM);
 	start(&h);
