@@ -37,10 +37,10 @@ static bool is_sound(const char *unit)
 	return u.size && u.size != CQ_FILLER;
 }
 
-/* The nearest sound unit before i; NULL. */
-static const char *before(const struct buf *file, size_t i)
+/* The last sound unit; NULL. */
+static const char *last_sound(const struct buf *file)
 {
-	while (i-- > 0)
+	for (size_t i = file->n / CQ_UNIT; i-- > 0;)
 		if (is_sound(file->p + i * CQ_UNIT))
 			return file->p + i * CQ_UNIT;
 	return NULL;
@@ -48,11 +48,12 @@ static const char *before(const struct buf *file, size_t i)
 
 static int64_t mend(struct bridge *b, struct buf *file)
 {
+	const char *last = b->has_next ? NULL : last_sound(file); /* looked for once: files are long */
 	int64_t changed = 0;
 
 	for (size_t i = file->n / CQ_UNIT; i-- > 0;) {
 		char *unit = file->p + i * CQ_UNIT;
-		const char *from = b->has_next ? b->next : before(file, i);
+		const char *from = b->has_next ? b->next : last;
 
 		if (is_sound(unit)) {
 			memcpy(b->next, unit, CQ_UNIT);

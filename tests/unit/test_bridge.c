@@ -62,3 +62,26 @@ Test(bridge, lost_places_lead_to_their_neighbours)
 	kit_remove_tree(dir);
 	mem_free(dir);
 }
+
+/* As long as the files of a default store are, with one message and a lost place at its end. */
+Test(bridge, a_long_file_takes_one_pass, .timeout = 20)
+{
+	static const char name[] = "consumequeue/t/0/00000000000000000000";
+	char *dir = kit_dir(), path[PATH_MAX];
+	struct store_opts o = kit_opts(dir);
+	struct store *s = kit_open(&o, NULL);
+	struct err e = ERR_INIT;
+	int64_t n = 0;
+
+	kit_send(s, "t", 0, "body", "");
+	kit_close(s);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	cr_assert_eq(truncate(path, 300000 * CQ_UNIT), 0);
+	cr_assert_eq(bridge_queues(dir, 0, &n, &e), 0, "%s", e.msg);
+	cr_expect_eq(n, 0);
+	poke_filler(dir, name, 299999, 5);
+	cr_assert_eq(bridge_queues(dir, 0, &n, &e), 0, "%s", e.msg);
+	cr_expect_eq(n, 1);
+	kit_remove_tree(dir);
+	mem_free(dir);
+}
