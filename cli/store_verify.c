@@ -27,6 +27,7 @@
 #define PLACEHOLDER STR("DAMAGED")
 #define EXTENSION_MAX -2147483649LL /* tags codes up to here are places in consumequeue_ext */
 #define SHOW_EVERY 4096 /* records */
+#define AT_START "start brokerd: it writes what the kill left out"
 
 static const struct col finding_cols[] = {
 	{ "state", "state", COL_TEXT, COL_STATE },
@@ -69,7 +70,7 @@ struct verify {
 	struct storelog log;
 	struct storequeues queues;
 	struct storeindex index;
-	int64_t records, placeholders, half, oldest_ms, newest_ms;
+	int64_t records, placeholders, dead, half, oldest_ms, newest_ms;
 	int64_t damaged, mended; /* findings */
 	int64_t last_keyed; /* offset of the last record with keys */
 };
@@ -147,9 +148,14 @@ static bool tags_agree(const struct message *m, int64_t tags)
 
 static void compare_unit(struct verify *v, const struct message *m)
 {
-	struct storequeue *q = storequeues_get(&v->queues, m->topic, m->queue_id);
+	struct storequeue *q;
 	struct storequeue_unit u;
 
+	if (m->phys_off < storequeues_deleted(&v->queues, m->topic)) {
+		v->dead++;
+		return;
+	}
+	q = storequeues_get(&v->queues, m->topic, m->queue_id);
 	if (!storequeue_unit(&v->queues, q, m->queue_off, &u)) {
 		if (!q->missing++)
 			q->missing_at = m->queue_off;
@@ -228,6 +234,7 @@ static int put_queue(struct verify *v, struct storequeue *q)
 		MENDED, "queue", q->id, -1, -1, -1, NULL,
 		"stop cleanly, remove consumequeue/ and start brokerd: queues are made from the log"
 	};
+	const char *plan = f.plan;
 	int rc = 0;
 
 	/* The record at offset 0 is as good as filler to the search. */
@@ -251,6 +258,7 @@ static int put_queue(struct verify *v, struct storequeue *q)
 		f.state = behind && v->aborted ? MENDED : DAMAGED;
 		f.detail = behind ? "records behind the end of their queue"
 				  : "records whose units are missing";
+		f.plan = f.state == MENDED ? AT_START : plan;
 		rc = put(v, &f);
 	}
 	if (!rc && rest > 0) {
@@ -285,7 +293,9 @@ static int put_index(struct verify *v)
 {
 	struct storeindex *ix = &v->index;
 	struct finding f = { MENDED, "index", STORE_INDEX_DIR, -1, -1, -1, NULL,
-		"stop cleanly, remove index/ and start brokerd: it is made from the log" };
+		v->aborted ? AT_START
+			   : "stop cleanly, remove index/ and start brokerd: it is made from "
+			     "the log" };
 	int rc = 0;
 
 	storeindex_finish(ix, storelog_min(&v->log));
@@ -378,6 +388,12 @@ static int put_summary(struct verify *v)
 			-1, "stand for damage that was set aside in quarantine/", NULL };
 		rc = put(v, &f);
 	}
+	if (!rc && v->dead) {
+		f = (struct finding){ NOTE, "deleted", STORE_LOG_DIR, -1, v->dead, -1,
+			"records of topics that were deleted",
+			"retention removes them in time" };
+		rc = put(v, &f);
+	}
 	return rc;
 }
 
@@ -392,7 +408,9 @@ static int verdict(struct verify *v)
 			       : err_hint(e, "--repair-plan says what to do about each");
 	}
 	ctx_done(v->cx, "store '%s' is sound: %lld records%s", v->dir, (long long)v->records,
-		v->mended ? "; the next start mends what is listed" : "");
+		!v->mended   ? ""
+		: v->aborted ? "; the next start mends what is listed"
+			     : "; --repair-plan says how what is listed is mended");
 	return 0;
 }
 

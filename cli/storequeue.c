@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "fsio.h"
 #include "storelog.h"
 
 #define AHEAD_BYTES (32 << 20) /* of all queues together, about */
 #define AHEAD_MIN 16
+#define GRAVES_MAX (64 << 20)
 #define AHEAD_MAX 1024
 #define QUEUE_MAX 65535
 
@@ -204,14 +206,63 @@ static void read_more_ahead(struct storequeues *s)
 	}
 }
 
+static void load_grave(struct storequeues *s, struct str line)
+{
+	struct storegrave *g;
+	struct str end;
+	int64_t at;
+
+	if (!str_cut(&line, ' ', &end) || !line.n ||
+		str_to_i64(end, 0, INT64_MAX, &at, "offset", NULL))
+		return;
+	HASH_FIND(hh, s->graves, line.p, line.n, g);
+	if (!g) {
+		g = mem_alloc(sizeof(*g) + line.n);
+		memcpy(g->topic, line.p, line.n);
+		g->n = line.n;
+		HASH_ADD_KEYPTR(hh, s->graves, g->topic, g->n, g);
+	}
+	g->end = at;
+}
+
+/* As a start of brokerd reads it: a line it cannot read does not count. */
+static int load_graves(struct storequeues *s, const char *dir, struct err *e)
+{
+	char *path = mem_fmt("%s/deleted", dir);
+	struct str rest, line;
+	struct buf b;
+	int rc = 0;
+
+	buf_init(&b, GRAVES_MAX);
+	if (!access(path, F_OK))
+		rc = fsio_read_file(path, GRAVES_MAX, &b, e);
+	for (rest = buf_str(&b); !rc && str_cut(&rest, '\n', &line);)
+		load_grave(s, line);
+	buf_release(&b);
+	mem_free(path);
+	return rc;
+}
+
+int64_t storequeues_deleted(const struct storequeues *s, struct str topic)
+{
+	struct storegrave *g;
+
+	HASH_FIND(hh, s->graves, topic.p, topic.n, g);
+	return g ? g->end : -1;
+}
+
 int storequeues_open(struct storequeues *s, const char *dir, struct err *e)
 {
 	DIR *h;
 	struct dirent *d;
+	int rc;
 
 	memset(s, 0, sizeof(*s));
 	s->read_ahead = AHEAD_MIN;
 	s->dir = mem_fmt("%s/" STORE_QUEUE_DIR, dir);
+	rc = load_graves(s, dir, e);
+	if (rc)
+		return rc;
 	h = opendir(s->dir);
 	if (!h)
 		return errno == ENOENT ? 0 : err_sys(e, TQ_EIO, "cannot read '%s'", s->dir);
@@ -232,7 +283,12 @@ int storequeues_open(struct storequeues *s, const char *dir, struct err *e)
 void storequeues_close(struct storequeues *s)
 {
 	struct storequeue *q, *next;
+	struct storegrave *g, *after;
 
+	map_foreach (s->graves, g, after) {
+		HASH_DEL(s->graves, g);
+		mem_free(g);
+	}
 	map_foreach (s->map, q, next) {
 		HASH_DEL(s->map, q);
 		mem_free(q->ahead);

@@ -36,9 +36,18 @@ struct storequeue {
 	UT_hash_handle hh;
 };
 
+/* brokerd's file `deleted`: records of the topic below end are dead, and no queue leads to them. */
+struct storegrave {
+	int64_t end;
+	UT_hash_handle hh;
+	size_t n;
+	char topic[];
+};
+
 struct storequeues {
 	char *dir; /* owned */
 	struct storequeue *map;
+	struct storegrave *graves;
 	size_t n;
 	int read_ahead; /* units */
 };
@@ -53,6 +62,8 @@ bool storequeue_unit(
 	struct storequeues *s, struct storequeue *q, int64_t off, struct storequeue_unit *u);
 /* First unit that points at or behind phys; max if there is none. */
 int64_t storequeue_from(struct storequeues *s, struct storequeue *q, int64_t phys);
+/* Where the log ended when the topic was deleted; -1: it was not. */
+int64_t storequeues_deleted(const struct storequeues *s, struct str topic);
 /* By topic and number; the array is the caller's, free with mem_free(). */
 struct storequeue **storequeues_sorted(const struct storequeues *s);
 

@@ -82,6 +82,27 @@ log=s/commitlog/00000000000000000000
 	[[ $output == *'behind the end of their queue'* ]]
 }
 
+@test "store verify: what a deleted topic and group left is not damage" {
+	broker_start
+	tdmqctl -q topic create gone --queues 2
+	tdmqctl -q group create gonesvc
+	tdmqctl -q message send gone --body 1 --key one --count 4
+	tdmqctl -q message consume gone --group gonesvc --from earliest --count 2 --retry
+	tdmqctl -q group delete gonesvc --yes
+	tdmqctl -q topic delete gone --yes
+	tdmqctl -q topic create gone --queues 1
+	tdmqctl -q message send gone --body again
+	cp -r "$BATS_FILE_TMPDIR/data" "$BATS_TEST_TMPDIR/killed"
+	tdmqctl -q topic delete gone --yes
+	broker_stop
+	copy
+	for store in s "$BATS_TEST_TMPDIR/killed"; do
+		run -0 --separate-stderr tdmqctl store verify "$store"
+		[[ $output == *note*deleted* && $output != *damaged* ]]
+		[[ $stderr == *'is sound'* ]]
+	done
+}
+
 @test "store: what is no store is refused" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	for verb in inspect verify handover; do
