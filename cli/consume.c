@@ -216,7 +216,9 @@ static int settle_offset(struct queue *q)
 	err_clear(&cx->err);
 	if (s->c->earliest || names_is_retry(str_of(q->topic)))
 		return admin_offset_min(cx->admin, q->addr, q->topic, q->id, &q->off, &cx->err);
-	return admin_offset_max(cx->admin, q->addr, q->topic, q->id, &q->off, &cx->err);
+	rc = admin_offset_max(cx->admin, q->addr, q->topic, q->id, &q->off, &cx->err);
+	/* What is sent between this run and the next is the group's. */
+	return rc ? rc : commit(q, q->off);
 }
 
 /* ---- rebalance ---- */

@@ -286,8 +286,9 @@ int admin_senders(
 
 /* ---- positions and messages ---- */
 
+/* TQ_ENOTFOUND: none committed. Apache's 4.9 answers 0 then, where the queue is young. */
 int admin_offset_get(struct admin *a, const char *addr, const char *group, const char *topic,
-	int queue, int64_t *out, struct err *e) MUST_USE; /* TQ_ENOTFOUND: none committed */
+	int queue, int64_t *out, struct err *e) MUST_USE;
 int admin_offset_set(struct admin *a, const char *addr, const char *group, const char *topic,
 	int queue, int64_t off, struct err *e) MUST_USE;
 int admin_offset_max(struct admin *a, const char *addr, const char *topic, int queue,

@@ -41,6 +41,7 @@ int admin_offset_get(struct admin *a, const char *addr, const char *group, const
 
 	offset_rq(&o, REQ_QUERY_CONSUMER_OFFSET, topic, queue);
 	command_add(&o.rq, "consumerGroup", str_of(group));
+	command_add(&o.rq, "setZeroIfNotFound", STR("false"));
 	return ask_offset(a, addr, &o.rq, out, e);
 }
 

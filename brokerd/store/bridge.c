@@ -48,7 +48,8 @@ static const char *last_sound(const struct buf *file)
 
 static int64_t mend(struct bridge *b, struct buf *file)
 {
-	const char *last = b->has_next ? NULL : last_sound(file); /* looked for once: files are long */
+	const char *last =
+		b->has_next ? NULL : last_sound(file); /* looked for once: files are long */
 	int64_t changed = 0;
 
 	for (size_t i = file->n / CQ_UNIT; i-- > 0;) {

@@ -164,6 +164,17 @@ send() { # TOPIC BODY [FLAG...]: prints the id
 	[ "$(tdmqctl group lag workers -o json | json 'sum(i["lag"] for i in d["items"])')" = 0 ]
 }
 
+@test "message consume: --from latest begins behind what is there, and stays where it began" {
+	tdmqctl topic create fresh --queues 2
+	tdmqctl group create latecomers
+	for i in 1 2 3; do send fresh "old-$i" >/dev/null; done
+	run -0 --separate-stderr tdmqctl message consume fresh --group latecomers --from latest --wait 300ms --row-format '%v\n'
+	[ -z "$output" ]
+	send fresh new >/dev/null
+	run -0 --separate-stderr tdmqctl message consume fresh --group latecomers --from latest --count 1 --row-format '%v\n'
+	[ "$output" = new ]
+}
+
 @test "message consume: a filter passes its tags only" {
 	tdmqctl topic create tagged --queues 1
 	tdmqctl group create taggers
