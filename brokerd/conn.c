@@ -159,7 +159,7 @@ static int run_frame(struct conn *c, char *frame, size_t total, struct err *e)
 	struct command *cmd = server_command(c->server);
 	int rc;
 
-	rc = command_decode(frame, total, cmd, e);
+	rc = command_decode_hinted(frame, total, cmd, server_hints(c->server), e);
 	if (rc)
 		return rc;
 	if (cmd->flag & FLAG_RESPONSE)

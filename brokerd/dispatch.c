@@ -45,6 +45,8 @@ struct lookup {
 	uint64_t absent; /* by index: those with a value for when they are */
 	uint8_t slot[SLOTS]; /* index + 1; 0: free */
 	uint8_t len[MANY_FIELDS];
+	uint8_t guess
+		[MANY_FIELDS]; /* index + 1 of the field that came at this place last time */
 };
 
 struct dispatch {
@@ -85,6 +87,12 @@ static void lookup_init(struct lookup *l, const struct field *fields)
 	}
 }
 
+static inline bool is_field(const struct lookup *l, unsigned i, struct str name)
+{
+	return l->len[i] == name.n && l->fields[i].name[0] == name.p[0] &&
+	       (name.n == 1 || !memcmp(l->fields[i].name, name.p, name.n));
+}
+
 /* Index of the field, -1 if the table has none of that name. */
 static int lookup_field(const struct lookup *l, struct str name)
 {
@@ -92,14 +100,24 @@ static int lookup_field(const struct lookup *l, struct str name)
 
 	if (!name.n)
 		return -1;
-	for (at = slot_of(name.p, name.n); l->slot[at]; at = (at + 1) % SLOTS) {
-		unsigned i = l->slot[at] - 1u;
-
-		if (l->len[i] == name.n && l->fields[i].name[0] == name.p[0] &&
-			(name.n == 1 || !memcmp(l->fields[i].name, name.p, name.n)))
-			return (int)i;
-	}
+	for (at = slot_of(name.p, name.n); l->slot[at]; at = (at + 1) % SLOTS)
+		if (is_field(l, l->slot[at] - 1u, name))
+			return l->slot[at] - 1;
 	return -1;
+}
+
+/* The same for the ext field number i: clients send them in the same order each time. */
+static inline int field_at(struct lookup *l, int i, struct str name)
+{
+	int at;
+
+	if (i >= MANY_FIELDS)
+		return lookup_field(l, name);
+	if (LIKELY(l->guess[i] && name.n && is_field(l, l->guess[i] - 1u, name)))
+		return l->guess[i] - 1;
+	at = lookup_field(l, name);
+	l->guess[i] = (uint8_t)(at + 1);
+	return at;
 }
 
 static inline bool parse_number(struct str s, int64_t *out)
@@ -218,12 +236,12 @@ static int missing(
 }
 
 static int lookup_decode(
-	const struct lookup *l, const struct command *cmd, char *out, const struct decoding *d)
+	struct lookup *l, const struct command *cmd, char *out, const struct decoding *d)
 {
 	uint64_t seen = 0;
 
 	for (int i = 0; l->fields && i < cmd->n_ext; i++) {
-		int at = lookup_field(l, cmd->ext[i].key), rc;
+		int at = field_at(l, i, cmd->ext[i].key), rc;
 
 		if (at < 0)
 			continue;
@@ -296,7 +314,7 @@ void dispatch_free(struct dispatch *d)
 	mem_free(d);
 }
 
-static const struct lookup *find(const struct dispatch *d, int code)
+static struct lookup *find(const struct dispatch *d, int code)
 {
 	if (code >= 0 && code < LOW_CODES)
 		return d->low[code] ? &d->handlers[d->low[code] - 1] : NULL;
@@ -580,7 +598,7 @@ void request_finish(struct request *rq, int rc)
 	mem_free(rq);
 }
 
-static int run(struct request *rq, const struct lookup *l)
+static int run(struct request *rq, struct lookup *l)
 {
 	struct dispatch *d = rq->broker->dispatch;
 	struct decoding how = { broker_cluster_id(rq->broker), &d->arena, &rq->err };
@@ -596,7 +614,7 @@ static int run(struct request *rq, const struct lookup *l)
 
 void dispatch(struct broker *b, struct conn *c, const struct command *cmd)
 {
-	const struct lookup *l = find(b->dispatch, cmd->code);
+	struct lookup *l = find(b->dispatch, cmd->code);
 	struct request rq;
 	int rc;
 

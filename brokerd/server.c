@@ -89,6 +89,7 @@ struct server {
 	int64_t now_ms; /* of this turn; 0: nobody has asked */
 	bool quit;
 	struct command cmd; /* the one being run */
+	struct header_hints hints; /* of all connections */
 	char read_buf[SERVER_READ_MAX * 2];
 };
 
@@ -518,6 +519,11 @@ size_t server_output_limit(const struct server *s)
 	const struct config *cfg = s->broker->cfg;
 
 	return s->copied < cfg->output_total ? (size_t)cfg->output_limit : OUTPUT_MIN;
+}
+
+struct header_hints *server_hints(struct server *s)
+{
+	return &s->hints;
 }
 
 void server_dirty(struct server *s, struct conn *c)

@@ -66,6 +66,7 @@ struct command *server_command(struct server *s);
 void server_copied(struct server *s, int64_t n);
 /* Unsent bytes above which a connection is not read: less when all have too many together. */
 size_t server_output_limit(const struct server *s);
+struct header_hints *server_hints(struct server *s); /* for reading requests */
 /* c wants to write or to close at the end of the turn. */
 void server_dirty(struct server *s, struct conn *c);
 void server_forget(struct server *s, struct conn *c); /* c is closed */

@@ -8,6 +8,12 @@
  * The reader knows what a header may hold: one object, scalars in it, and one object of scalars
  * called extFields. Anything deeper is refused, which is why there is no recursion and no depth
  * to bound. Raw control characters in strings are let through, as Java's parser lets them.
+ *
+ * A client sends the same names in the same order each time. So the place of a field in extFields
+ * says which name to expect (struct header_hint): while the bytes there are the same as last time,
+ * names are not read again, nor compared with the names before them. The hints are always a run of
+ * fields that one header had from its first on, all different: whatever follows a field that was
+ * not as expected is read in the ordinary way, and remembered.
  */
 #include "remoting.h"
 
@@ -75,6 +81,8 @@ struct in {
 	const char *why; /* what was wrong at p */
 	uint64_t
 		seen; /* one bit per kind of ext key met: most need no search for an equal one */
+	struct header_hint *hint, *hints_end; /* for the next ext field; NULL: none */
+	struct header_hints *hints; /* NULL: none */
 };
 
 static inline bool is_digit(char c)
@@ -339,21 +347,104 @@ static inline struct ext *slot_for(struct in *in, struct command *c, struct str 
 	return &c->ext[c->n_ext++];
 }
 
+/* The name that was just read is what is expected next time. */
+static void remember(struct in *in, struct str key)
+{
+	struct header_hint *h = in->hint++;
+	const char *start =
+		key.p - 1; /* no escapes: between it and in->p are the name, quotes, : */
+	size_t n = (size_t)(in->p - start) + 1;
+
+	h->n = 0;
+	h->seen = in->seen;
+	if (n == key.n + 4 && n <= HINT_TEXT && in->p < in->end && *in->p == '"') {
+		memcpy(h->text, start, n);
+		h->n = (uint8_t)n;
+	}
+	if (in->hint == in->hints_end || !h->n)
+		in->hint = NULL;
+	else
+		in->hint->n = 0;
+}
+
 static bool ext_member(struct in *in, struct command *c, struct str key)
 {
+	int had = c->n_ext;
 	struct ext *x = slot_for(in, c, key);
 
+	if (in->hint && c->n_ext > had)
+		remember(in, key);
+	else
+		in->hint = NULL;
 	return x ? scalar(in, &x->value) : fail(in, "too many ext fields");
 }
 
-/* The rest of an object whose brace was taken. Inline: a copy for each kind of member. */
+/* Whether what was expected comes next. */
+static inline bool is_as_before(const char *p, const char *end, const struct header_hint *h)
+{
+#ifdef __SSE2__
+	if (LIKELY(end - p >= HINT_TEXT)) {
+		const __m128i *v = (const void *)p, *t = (const void *)h->text;
+		__m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(v), _mm_loadu_si128(t));
+		__m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(v + 1), _mm_loadu_si128(t + 1));
+		uint32_t same = (uint32_t)_mm_movemask_epi8(high) << 16 |
+				(uint32_t)_mm_movemask_epi8(low);
+
+		return h->n && !(~same & (UINT32_MAX >> (HINT_TEXT - h->n)));
+	}
+#endif
+	return h->n && end - p >= h->n && !memcmp(p, h->text, h->n);
+}
+
+/*
+ * Takes the fields that are as expected, with values in quotes, and the commas behind them. False
+ * with the last one, which has no comma behind it, and with an error.
+ */
+static bool take_expected(struct in *in, struct command *c)
+{
+	struct header_hint *h = in->hint;
+	struct ext *x = c->ext;
+	char *p = in->p;
+	bool more = true;
+
+	for (; h < in->hints_end && is_as_before(p, in->end, h); h++, x++) {
+		char *value = p + h->n, *stop = special(value, in->end);
+
+		x->key = (struct str){ p + 1, h->n - 4u };
+		if (LIKELY(stop < in->end && *stop == '"')) {
+			x->value = (struct str){ value, (size_t)(stop - value) };
+			p = stop + 1;
+		} else {
+			in->p = value;
+			if (!string(in, &x->value))
+				return false;
+			p = in->p;
+		}
+		in->seen = h->seen;
+		if (UNLIKELY(p == in->end || *p != ',')) {
+			in->p = p;
+			more = took(in, ',');
+			p = in->p;
+			if (!more) {
+				x++;
+				break;
+			}
+			continue;
+		}
+		p++;
+	}
+	c->n_ext = (int)(x - c->ext);
+	in->p = p;
+	in->hint = h < in->hints_end ? h : NULL;
+	return more;
+}
+
+/* The rest of an object from a name on. Inline: a copy for each kind of member. */
 static ALWAYS_INLINE bool members(struct in *in, struct command *c,
 	bool (*member)(struct in *, struct command *, struct str key))
 {
 	struct str key;
 
-	if (took(in, '}'))
-		return true;
 	do {
 		if (!took(in, '"'))
 			return fail(in, "expected a name in quotes");
@@ -371,6 +462,12 @@ static bool ext_members(struct in *in, struct command *c)
 {
 	c->n_ext = 0;
 	in->seen = 0;
+	in->hint = in->hints ? in->hints->ext[c->code & 7] : NULL;
+	in->hints_end = in->hint ? in->hint + HINTS : NULL;
+	if (took(in, '}'))
+		return true;
+	if (in->hint && !take_expected(in, c))
+		return !in->why && (took(in, '}') || fail(in, "expected ',' or '}'"));
 	return members(in, c, ext_member);
 }
 
@@ -397,13 +494,14 @@ static bool header_member(struct in *in, struct command *c, struct str key)
 	return true;
 }
 
-static int decode_json(char *p, size_t n, struct command *c, struct err *e)
+static int decode_json(
+	char *p, size_t n, struct command *c, struct header_hints *hints, struct err *e)
 {
-	struct in in = { p, p + n, NULL, 0 };
+	struct in in = { .p = p, .end = p + n, .hints = hints };
 
 	if (!took(&in, '{'))
 		fail(&in, "expected '{'");
-	else if (members(&in, c, header_member))
+	else if (took(&in, '}') || members(&in, c, header_member))
 		blanks(&in); /* C++ ends its header with a line feed */
 	if (!in.why && in.p != in.end)
 		fail(&in, "text after the object");
@@ -417,7 +515,7 @@ static int decode_json(char *p, size_t n, struct command *c, struct err *e)
 
 static int decode_pairs(struct str pairs, struct command *c, struct err *e)
 {
-	struct in in = { NULL, NULL, NULL, 0 };
+	struct in in = { 0 };
 	struct rd r = rd_init(pairs);
 
 	while (rd_left(&r)) {
@@ -467,7 +565,8 @@ static void clear(struct command *c, enum header_type type)
 	c->body = STR_NONE;
 }
 
-int command_decode(char *frame, size_t total, struct command *c, struct err *e)
+int command_decode_hinted(
+	char *frame, size_t total, struct command *c, struct header_hints *hints, struct err *e)
 {
 	struct str all = { frame, total };
 	size_t size, n;
@@ -484,7 +583,12 @@ int command_decode(char *frame, size_t total, struct command *c, struct err *e)
 	c->body = str_skip(all, 8 + n);
 	if (c->type == HEADER_BINARY)
 		return decode_binary((struct str){ frame + 8, n }, c, e);
-	return decode_json(frame + 8, n, c, e);
+	return decode_json(frame + 8, n, c, hints, e);
+}
+
+int command_decode(char *frame, size_t total, struct command *c, struct err *e)
+{
+	return command_decode_hinted(frame, total, c, NULL, e);
 }
 
 /* ---- writing ---- */
@@ -633,25 +737,40 @@ static inline size_t clean_short(const char *p, size_t n)
 #endif
 }
 
-/* What stands before a string, and the string in quotes. A short one is copied, then looked at. */
-static inline void quote(struct buf *b, char before, struct str s)
+/* A string that is long, or where the buffer has to grow. */
+static NOINLINE void quote_long(struct buf *b, char before, struct str s)
 {
-	size_t n = s.n > 16 ? clean(s) : s.n;
-	char *to = buf_reserve(b, MAX(n, 16) + 3);
+	size_t n = clean(s);
+	char *to = buf_reserve(b, n + 3);
 
 	if (!to)
 		return;
 	to[0] = before;
 	to[1] = '"';
-	if (s.n > 16) {
-		memcpy(to + 2, s.p, n);
-	} else {
-		copy_short(to + 2, s.p, n);
-		n = clean_short(to + 2, n);
-	}
+	memcpy(to + 2, s.p, n);
 	to[n + 2] = '"';
 	b->n += n + 2 + (n == s.n);
 	if (n < s.n)
+		quote_tail(b, str_skip(s, n));
+}
+
+/* What stands before a string, and the string in quotes. A short one is copied, then looked at. */
+static inline void quote(struct buf *b, char before, struct str s)
+{
+	char *to = b->p + b->n;
+	size_t n;
+
+	if (UNLIKELY(s.n > 16 || b->cap - b->n <= 16 + 3)) {
+		quote_long(b, before, s);
+		return;
+	}
+	to[0] = before;
+	to[1] = '"';
+	copy_short(to + 2, s.p, s.n);
+	n = clean_short(to + 2, s.n);
+	to[n + 2] = '"';
+	b->n += n + 2 + (n == s.n);
+	if (UNLIKELY(n < s.n))
 		quote_tail(b, str_skip(s, n));
 }
 
