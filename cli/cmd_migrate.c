@@ -27,6 +27,7 @@ struct plan_args {
 	const char *queues, *name;
 	struct strv select, map;
 	bool offline, exit_code, failed, relaxed;
+	struct to_args to;
 };
 
 /* One command's way from a file to a plan; released as a whole. */
@@ -137,7 +138,7 @@ static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 	if (!rc)
 		rc = read_files(cx, a, &w->inv);
 	if (!rc && !a->offline)
-		rc = target_remoting_new(cx->admin, &w->target, &cx->err);
+		rc = migrate_target(cx, &a->to, &w->target);
 	if (!rc && !a->offline)
 		rc = target_holdings(w->target, &w->have, &cx->err);
 	if (rc)
@@ -227,7 +228,7 @@ static int run_task(struct ctx *cx, const struct plan_args *a, struct work *w)
 	struct task t;
 	int rc;
 
-	rc = migrate_journal(cx, &j);
+	rc = migrate_journal(cx, a->to.kind, &j);
 	if (rc)
 		return rc;
 	task_init(&t);
@@ -280,7 +281,8 @@ static int migrate_run(struct ctx *cx, const void *args)
 		OPT_BOOL(0, "relaxed-types", struct plan_args, relaxed, \
 			"let every topic take messages of all types"), \
 		OPT_BOOL(0, "failed", struct plan_args, failed, \
-			"show only what is refused, in conflict or failed")
+			"show only what is refused, in conflict or failed"), \
+		TO_OPTS(struct plan_args)
 
 static const struct opt inspect_opts[] = { READ_OPTS, OPT_END };
 
@@ -304,6 +306,11 @@ static const struct opt run_opts[] = {
 	"export' wrote, lists of a cloud's API, or a sheet saved as CSV; what it is shows in its " \
 	"keys, not its name. Several files are read as one: all brokers of a cluster, all pages."
 
+#define TO_TEXT \
+	" With --to tencent the target is a cluster of TDMQ for RocketMQ 4.x, reached through " \
+	"the API of Tencent Cloud; keys come from TDMQCTL_TENCENT_ID and _KEY or from where " \
+	"the cloud's own tools have them."
+
 const struct cmd cmd_migrate[] = {
 	{ "export", "metadata of a cloud into a file",
 		{ ARG_CHOICE(ARG_ONE, export_sources, "SOURCE", struct export_args, source),
@@ -324,7 +331,7 @@ const struct cmd cmd_migrate[] = {
 		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
 		plan_opts, sizeof(struct plan_args), migrate_plan, 0,
 		"migrate plan m.json\nmigrate plan m.json --target namespace --namespace shop",
-		FORMS },
+		FORMS TO_TEXT },
 	{ "run", "import a metadata file as a task",
 		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
 		run_opts, sizeof(struct plan_args), migrate_run, CMD_WRITES,

@@ -11,7 +11,6 @@
 #include "ctx.h"
 #include "migrate/fetch.h"
 #include "progress.h"
-#include "table.h"
 
 struct export_source {
 	const char *name;
@@ -25,35 +24,9 @@ static const struct export_source sources_known[] = {
 };
 const char *const export_sources[] = { "huawei", "ons", NULL };
 
-/* ---- words ---- */
-
-/* A line of the trace: what a service says must not steer the terminal. */
-static void on_trace(void *arg UNUSED, const char *line)
-{
-	struct buf b;
-
-	buf_init(&b, 1 << 16);
-	table_clean(&b, str_of(line));
-	fprintf(stderr, "# %s\n", b.p ? b.p : "");
-	buf_release(&b);
-}
-
 static void on_note(void *arg, const char *line)
 {
 	ctx_note(arg, "%s", line);
-}
-
-static bool on_stop(void *arg UNUSED)
-{
-	return stop_asked();
-}
-
-/* The vendors' own tools for migrating know this variable. */
-static bool wants_trace(const struct ctx *cx)
-{
-	const char *level = getenv("CONF_LOG_LEVEL");
-
-	return cx->set.verbose || (level && !strcmp(level, "debug"));
 }
 
 static const char *environment(const char *name)
@@ -63,30 +36,14 @@ static const char *environment(const char *name)
 	return v && *v ? v : NULL;
 }
 
-static void say_keys(struct ctx *cx, const struct cloudkey *k)
-{
-	ctx_note(cx, "keys %s from %s", cloudkey_masked(k, &cx->mem), k->from);
-	if (k->warning)
-		ctx_warn(cx, "%s", k->warning);
-}
-
-/* ---- the way ---- */
-
-static void warn_plain(struct ctx *cx, const char *endpoint)
-{
-	if (endpoint && str_starts(str_of(endpoint), STR("http://")))
-		ctx_warn(
-			cx, "%s: unencrypted, whoever listens can read the metadata", endpoint);
-}
-
 static struct fetch_opts fetch_options(
 	struct ctx *cx, const struct export_args *a, const struct cloudkey *key)
 {
 	struct fetch_opts o = { .key = key,
-		.region = a->region,
+		.region = a->cloud.region,
 		.project = a->project,
 		.instance = a->instance,
-		.endpoint = a->endpoint,
+		.endpoint = a->cloud.endpoint,
 		.subscriptions = a->subscriptions,
 		.policies = a->policies,
 		.signature_1 = a->signature == 1,
@@ -95,15 +52,9 @@ static struct fetch_opts fetch_options(
 
 	o.iam_endpoint =
 		a->iam_endpoint ? a->iam_endpoint : environment("HUAWEICLOUD_SDK_IAM_ENDPOINT");
-	o.web.ca_file = a->ca_file;
-	o.web.min_gap_ms = (int)(1000 / (a->rate > 0 ? a->rate : 5));
-	o.web.trace = wants_trace(cx) ? on_trace : NULL;
-	o.web.tries = a->tries;
-	o.web.stop = on_stop;
-	o.web.arg = cx;
-	warn_plain(cx, o.endpoint);
+	o.web = cloud_web(cx, &a->cloud);
 	if (!o.endpoint || !o.iam_endpoint || strcmp(o.endpoint, o.iam_endpoint) != 0)
-		warn_plain(cx, o.iam_endpoint);
+		cloud_warn_plain(cx, o.iam_endpoint);
 	return o;
 }
 
@@ -139,7 +90,6 @@ static void report(struct ctx *cx, const struct export_args *a, const struct exp
 static int export_cloud(
 	struct ctx *cx, const struct export_args *a, const struct export_source *s)
 {
-	struct cloudkey_opts where = { a->access_key, a->secret_from, a->profile };
 	struct fetch_opts o;
 	struct cloudkey key;
 	struct export x;
@@ -147,10 +97,9 @@ static int export_cloud(
 
 	if (a->signature == 2)
 		return err_set(&cx->err, TQ_EUSAGE, "--ali-signature is 1 or 3");
-	rc = cloudkey_find(&key, s->cloud, &where, &cx->err);
+	rc = cloud_key(cx, s->cloud, &a->cloud, &key);
 	if (rc)
 		return rc;
-	say_keys(cx, &key);
 	o = fetch_options(cx, a, &key);
 	export_init(&x, s->name);
 	stop_watch();
@@ -179,31 +128,18 @@ const struct opt export_opts[] = {
 		"where to, mode 0600; without it standard output"),
 	OPT_ENUM(0, "format", struct export_args, format, export_format_names, EXPORT_OWN,
 		"of the file: all as the source said it, or a form others read"),
-	OPT_STR(0, "region", "region", struct export_args, region, "of the cloud"),
+	CLOUD_OPTS(struct export_args, cloud),
 	OPT_STR(0, "project-id", "id", struct export_args, project,
 		"of Huawei; looked up when not given"),
 	OPT_STR(0, "instance-id", "id", struct export_args, instance,
 		"without it the instances are listed"),
-	OPT_STR(0, "endpoint", "url", struct export_args, endpoint,
-		"instead of the region's own"),
 	OPT_STR(0, "iam-endpoint", "url", struct export_args, iam_endpoint,
 		"of Huawei, where the project is looked up"),
-	OPT_NAME(0, "ca-file", "file", struct export_args, ca_file, NAMES_FILE,
-		"authorities to trust instead of the system's"),
-	OPT_STR(0, "profile", "name", struct export_args, profile,
-		"of the files of the cloud's own tools"),
-	OPT_STR(0, "access-key", "id", struct export_args, access_key,
-		"its secret comes through --secret-from"),
-	OPT_STR(0, "secret-from", "where", struct export_args, secret_from,
-		"env:NAME, file:PATH, exec:CMD or prompt"),
 	OPT_BOOL(0, "with-subscriptions", struct export_args, subscriptions,
 		"what each group reads, a request a group"),
 	OPT_BOOL(0, "with-policies", struct export_args, policies,
 		"on Huawei: who may use each topic, a request a topic"),
 	OPT_INT(0, "ali-signature", "version", struct export_args, signature, 1, 3, 3,
 		"3, or 1 where only the older is known"),
-	OPT_INT(0, "tries", "n", struct export_args, tries, 1, 20, 6,
-		"how often a request is sent when a service is busy or silent"),
-	OPT_RATE(0, "rate", struct export_args, rate, "requests at most, 5/s unless given"),
 	OPT_END,
 };

@@ -6,19 +6,15 @@
 #ifndef TDMQCTL_MIGRATE_EXPORT_H
 #define TDMQCTL_MIGRATE_EXPORT_H
 
-#include "opt.h"
-
-struct ctx;
+#include "cloud.h"
 
 struct export_args {
 	const char *source, *file;
 	int format; /* enum export_format */
-	const char *region, *project, *instance, *endpoint, *iam_endpoint, *ca_file;
-	const char *profile, *access_key, *secret_from;
+	struct cloud_args cloud;
+	const char *project, *instance, *iam_endpoint;
 	int signature; /* of Alibaba Cloud: 1 or 3 */
 	bool subscriptions, policies;
-	int tries;
-	double rate;
 };
 
 extern const char *const export_sources[]; /* names, NULL at the end */

@@ -18,15 +18,15 @@
 #define CANCEL_WAIT_MS 15000
 #define WATCH_MS 500
 
-int migrate_journal(struct ctx *cx, struct journal *j)
+int migrate_journal(struct ctx *cx, int to, struct journal *j)
 {
-	const struct cluster *c;
+	const struct cluster *c = NULL;
 	const char *dir;
-	int rc = admin_cluster(cx->admin, &c, &cx->err);
+	int rc = to == TO_CLUSTER ? admin_cluster(cx->admin, &c, &cx->err) : 0;
 
 	if (rc)
 		return rc;
-	if (c->brokerd) {
+	if (c && c->brokerd) {
 		journal_brokerd(j, cx->admin);
 		return 0;
 	}
@@ -92,12 +92,13 @@ int migrate_carry_out(struct ctx *cx, struct task *t, const struct plan *p, stru
 
 /* ---- list, status ---- */
 
-int migrate_list(struct ctx *cx, const void *args UNUSED)
+int migrate_list(struct ctx *cx, const void *args)
 {
+	const struct task_args *a = args;
 	struct task *tasks = NULL;
 	struct journal j;
 	size_t n = 0;
-	int rc = migrate_journal(cx, &j);
+	int rc = migrate_journal(cx, a->to.kind, &j);
 
 	if (!rc)
 		rc = j.ops->list(&j, &cx->mem, &tasks, &n, &cx->err);
@@ -131,7 +132,7 @@ static int open_task(
 
 	if (str_to_i64(str_of(a->id), 1, INT64_MAX / 2, &id, "task", &cx->err))
 		return err_set(&cx->err, TQ_EUSAGE, "'%s' is not the number of a task", a->id);
-	rc = migrate_journal(cx, j);
+	rc = migrate_journal(cx, a->to.kind, j);
 	if (rc)
 		return rc;
 	task_init(t);
@@ -226,7 +227,21 @@ static int check_alive(struct ctx *cx, const struct task *t, bool force)
 		(long long)t->id);
 }
 
-static int go_on(struct ctx *cx, struct task *t, struct journal *j, unsigned which)
+/* A task of one target must not go on in another. */
+static int check_target(struct ctx *cx, const struct task *t, const struct target *tg)
+{
+	const char *there = t->target ? t->target : "";
+	bool cloud = !strncmp(there, "tdmq ", 5), is = !strcmp(tg->kind, "tdmq");
+
+	if (cloud == is && (!is || !strcmp(there, tg->description)))
+		return 0;
+	err_set(&cx->err, TQ_EPRECOND, "task %lld went to '%s', this is '%s'", (long long)t->id,
+		there, tg->description);
+	return err_hint(&cx->err, "--to, --cluster-id and --region as when it was run");
+}
+
+static int go_on(struct ctx *cx, const struct to_args *to, struct task *t, struct journal *j,
+	unsigned which)
 {
 	struct report_filter all = { .failed_only = false };
 	struct target *tg = NULL;
@@ -236,7 +251,9 @@ static int go_on(struct ctx *cx, struct task *t, struct journal *j, unsigned whi
 
 	holdings_init(&have);
 	plan_init(&p);
-	rc = target_remoting_new(cx->admin, &tg, &cx->err);
+	rc = migrate_target(cx, to, &tg);
+	if (!rc)
+		rc = check_target(cx, t, tg);
 	if (!rc)
 		rc = target_holdings(tg, &have, &cx->err);
 	if (!rc)
@@ -266,7 +283,7 @@ static int again(struct ctx *cx, const struct task_args *a, unsigned which)
 		err_hint(&cx->err, "run its file again");
 	}
 	if (!rc)
-		rc = go_on(cx, &t, &j, which);
+		rc = go_on(cx, &a->to, &t, &j, which);
 	close_task(&j, &t);
 	return rc;
 }
@@ -409,7 +426,9 @@ int migrate_rollback(struct ctx *cx, const void *args)
 	rollback_init(&rb);
 	rc = check_alive(cx, &t, false);
 	if (!rc)
-		rc = target_remoting_new(cx->admin, &tg, &cx->err);
+		rc = migrate_target(cx, &a->to, &tg);
+	if (!rc)
+		rc = check_target(cx, &t, tg);
 	if (!rc)
 		rc = target_holdings(tg, &have, &cx->err);
 	if (!rc)
@@ -425,7 +444,10 @@ int migrate_rollback(struct ctx *cx, const void *args)
 
 /* ---- options ---- */
 
+const struct opt migrate_list_opts[] = { TO_KIND_OPT(struct task_args), OPT_END };
+
 const struct opt migrate_status_opts[] = {
+	TO_KIND_OPT(struct task_args),
 	OPT_BOOL(0, "failed", struct task_args, failed, "only items that failed or conflict"),
 	OPT_STR(0, "state", "state", struct task_args, state, "only items in this state"),
 	OPT_STR(0, "reason", "reason", struct task_args, reason, "only items with this reason"),
@@ -438,11 +460,13 @@ const struct opt migrate_status_opts[] = {
 		"also when another process seems to run it")
 
 const struct opt migrate_resume_opts[] = {
+	TO_OPTS(struct task_args),
 	FORCE_ALIVE,
 	OPT_END,
 };
 
 const struct opt migrate_retry_opts[] = {
+	TO_OPTS(struct task_args),
 	OPT_BOOL(0, "failed", struct task_args, failed,
 		"only what failed, not what was not reached"),
 	FORCE_ALIVE,
@@ -450,6 +474,7 @@ const struct opt migrate_retry_opts[] = {
 };
 
 const struct opt migrate_rollback_opts[] = {
+	TO_OPTS(struct task_args),
 	OPT_BOOL(0, "force", struct task_args, force, "also what was used or changed since"),
 	OPT_END,
 };

@@ -10,9 +10,10 @@
 #include "ctx.h"
 #include "migrate/journal.h"
 #include "migrate/report.h"
+#include "migrate_to.h"
 
-/* Where the tasks of the current cluster are. */
-int migrate_journal(struct ctx *cx, struct journal *j) MUST_USE;
+/* Where the tasks of the current cluster are, or those of the cloud: enum to_kind. */
+int migrate_journal(struct ctx *cx, int to, struct journal *j) MUST_USE;
 /* Runs the task, reports it, and says what became of it, as an exit status too. */
 int migrate_carry_out(struct ctx *cx, struct task *t, const struct plan *p, struct target *tg,
 	struct journal *j, const struct report_filter *f) MUST_USE;
@@ -21,6 +22,7 @@ struct task_args {
 	const char *id;
 	bool failed, watch, force;
 	const char *state, *reason;
+	struct to_args to;
 };
 
 int migrate_list(struct ctx *cx, const void *args);
@@ -30,8 +32,8 @@ int migrate_retry(struct ctx *cx, const void *args);
 int migrate_cancel(struct ctx *cx, const void *args);
 int migrate_rollback(struct ctx *cx, const void *args);
 
-extern const struct opt migrate_status_opts[], migrate_retry_opts[], migrate_resume_opts[],
-	migrate_rollback_opts[];
+extern const struct opt migrate_list_opts[], migrate_status_opts[], migrate_retry_opts[],
+	migrate_resume_opts[], migrate_rollback_opts[];
 
 /* Their lines in the command table. */
 #define MIGRATE_TASK_ARG \
@@ -39,8 +41,8 @@ extern const struct opt migrate_status_opts[], migrate_retry_opts[], migrate_res
 		ARG(ARG_ONE, NAMES_TASK, "TASK", struct task_args, id), ARG_END \
 	}
 #define MIGRATE_TASK_CMDS \
-	{ "list", "tasks and how they ended", { ARG_END }, NULL, 0, migrate_list, 0, \
-		"migrate list", NULL }, \
+	{ "list", "tasks and how they ended", { ARG_END }, migrate_list_opts, \
+		sizeof(struct task_args), migrate_list, 0, "migrate list", NULL }, \
 		{ "status", "a task item by item", MIGRATE_TASK_ARG, migrate_status_opts, \
 			sizeof(struct task_args), migrate_status, 0, \
 			"migrate status 12 --failed", NULL }, \
@@ -55,7 +57,7 @@ extern const struct opt migrate_status_opts[], migrate_retry_opts[], migrate_res
 			"Items that failed or are in conflict are compared with the target as it " \
 			"is now, and those not reached too. What the plan refused for its name " \
 			"or values stays refused." }, \
-		{ "cancel", "stop a running task", MIGRATE_TASK_ARG, NULL, \
+		{ "cancel", "stop a running task", MIGRATE_TASK_ARG, migrate_list_opts, \
 			sizeof(struct task_args), migrate_cancel, CMD_WRITES, \
 			"migrate cancel 12", \
 			"It stops after the items on their way; 'migrate resume' goes on." }, \

@@ -288,6 +288,7 @@ int cloudapi_call(struct cloudapi *c, const char *action, cJSON **out, struct er
 	c->reason = REASON_TARGET_UNAVAILABLE; /* unless an answer says otherwise */
 	c->o.action.name = action;
 	rc = webapi_call(c->web, &c->rq, &dialect, c, &reply, e);
+	c->tries = reply.tries;
 	*out = rc ? NULL : c->doc;
 	c->doc = NULL;
 	return rc;

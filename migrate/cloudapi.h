@@ -40,6 +40,7 @@ struct cloudapi {
 	const char *host; /* in mem_long */
 	struct webapi *web; /* owned */
 	enum reason reason; /* of the last call that failed */
+	int tries; /* of the last call */
 	struct arena mem, mem_long; /* of one call; of all */
 	struct web_request rq; /* the call under way */
 	cJSON *doc; /* its answer, until it is handed over */

@@ -21,6 +21,8 @@ const char *const verdict_names[] = { "create", "exists", "adjust", "conflict", 
 	"skipped", NULL };
 const char *const on_conflict_names[] = { "fail", "skip", "update", NULL };
 
+#define SHORT_GROUP 8 /* what some texts of TDMQ want at least */
+
 struct entry {
 	const char *key; /* borrowed */
 	size_t i;
@@ -310,6 +312,30 @@ static int queues_for(struct build *b, struct plan_item *it, int total)
 	return per;
 }
 
+/* Topics of the cloud take one kind of messages, from and for everybody. */
+static bool gate_tdmq(struct build *b, struct plan_item *it)
+{
+	const struct holdings *h = b->have;
+	struct topic *t = &it->topic;
+
+	if (!h || !h->tdmq)
+		return false;
+	if (t->type == TOPIC_TRANSACTION && h->no_transactions)
+		return settle(it, VERDICT_REFUSED, REASON_UNSUPPORTED_TYPE,
+			"only exclusive clusters have topics for transactions");
+	if (t->perm != PERM_RW)
+		warn(it, WARN_PERM_NOT_CARRIED);
+	if (t->type == TOPIC_MIXED)
+		warn(it, WARN_MIXED_AS_NORMAL);
+	t->perm = PERM_RW;
+	t->type = t->type == TOPIC_MIXED ? TOPIC_NORMAL : t->type;
+	if (t->write_queues < h->min_queues && (t->type != TOPIC_FIFO || t->write_queues > 1)) {
+		warn(it, WARN_QUEUES_RAISED);
+		t->read_queues = t->write_queues = h->min_queues;
+	}
+	return false;
+}
+
 static bool gate_topic_values(struct build *b, struct plan_item *it)
 {
 	int max = b->have ? b->have->max_queues : TOPIC_QUEUES_MAX;
@@ -333,6 +359,8 @@ static bool gate_topic_values(struct build *b, struct plan_item *it)
 	t->perm &= PERM_RW;
 	t->sysflag = 0;
 	t->read_queues = t->write_queues = queues_for(b, it, total);
+	if (gate_tdmq(b, it))
+		return true;
 	if (t->write_queues > max)
 		return settle(it, VERDICT_REFUSED, REASON_INVALID_VALUE,
 			arena_fmt(&b->p->mem, "%d queues, the target allows %d; see --queues",
@@ -346,6 +374,8 @@ static bool gate_group_values(struct build *b, struct plan_item *it)
 		return settle(it, VERDICT_REFUSED, REASON_INVALID_VALUE,
 			arena_fmt(&b->p->mem, "%d retries, 0 to %d are allowed",
 				it->group.retry_max, GROUP_RETRIES_MAX));
+	if (b->have && b->have->tdmq && strlen(it->name) < SHORT_GROUP)
+		warn(it, WARN_SHORT_GROUP);
 	it->group.retry_queues = MAX(it->group.retry_queues, 1);
 	it->group.broker_id = it->group.slow_broker_id = 0;
 	return false;

@@ -66,9 +66,12 @@ struct holdings {
 	struct held_group *groups;
 	size_t n_namespaces, n_topics, n_groups;
 	bool has_types; /* topics have a message type there */
+	bool tdmq; /* TDMQ of the cloud: topics take one type and have no permission */
+	bool no_transactions; /* no topics for them */
 	bool has_namespaces; /* namespaces are objects there; otherwise prefixes only */
 	int brokers; /* masters a topic is made on; at least 1 */
 	int max_queues; /* per broker */
+	int min_queues; /* the same, but for topics with a global order; 0: one */
 	int limit[OBJ_KINDS], used[OBJ_KINDS]; /* of the whole cluster; limit 0: none */
 };
 

@@ -203,40 +203,10 @@ static int check_masters(const struct cluster *c, struct err *e)
 	return 0;
 }
 
-int target_remoting_new(struct admin *a, struct target **out, struct err *e)
+static void release(struct target *t)
 {
-	const struct cluster *c;
-	struct remoting *tg;
-	int rc;
+	struct remoting *tg = container_of(t, struct remoting, base);
 
-	rc = admin_cluster(a, &c, e);
-	if (!rc)
-		rc = check_masters(c, e);
-	if (rc)
-		return rc;
-	tg = mem_alloc(sizeof(*tg));
-	tg->admin = a;
-	tg->cluster = c;
-	arena_init(&tg->mem);
-	tg->base.kind = c->brokerd ? "brokerd" : "apache";
-	tg->base.description = mem_fmt(
-		"%s at %s%s", tg->base.kind, c->v[0].addr, c->n > 1 ? " and others" : "");
-	tg->base.submit = submit;
-	tg->base.run = run;
-	tg->base.window = WINDOW;
-	tg->base.in_use = in_use;
-	tg->base.remove_item = remove_item;
-	*out = &tg->base;
-	return 0;
-}
-
-void target_free(struct target *t)
-{
-	struct remoting *tg;
-
-	if (!t)
-		return;
-	tg = container_of(t, struct remoting, base);
 	mem_free((char *)(uintptr_t)tg->base.description);
 	arena_release(&tg->mem);
 	mem_free(tg);
@@ -335,7 +305,7 @@ static int check_whole(struct admin *a, struct err *e)
 	return err_wrap(e, "broker '%s'", s[0].broker);
 }
 
-int target_holdings(struct target *t, struct holdings *h, struct err *e)
+static int holdings(struct target *t, struct holdings *h, struct err *e)
 {
 	struct remoting *tg = container_of(t, struct remoting, base);
 	bool brokerd = tg->cluster->brokerd;
@@ -365,4 +335,44 @@ int target_holdings(struct target *t, struct holdings *h, struct err *e)
 	h->has_types = brokerd;
 	h->brokers = (int)tg->cluster->n;
 	return 0;
+}
+
+int target_remoting_new(struct admin *a, struct target **out, struct err *e)
+{
+	const struct cluster *c;
+	struct remoting *tg;
+	int rc;
+
+	rc = admin_cluster(a, &c, e);
+	if (!rc)
+		rc = check_masters(c, e);
+	if (rc)
+		return rc;
+	tg = mem_alloc(sizeof(*tg));
+	tg->admin = a;
+	tg->cluster = c;
+	arena_init(&tg->mem);
+	tg->base.kind = c->brokerd ? "brokerd" : "apache";
+	tg->base.description = mem_fmt(
+		"%s at %s%s", tg->base.kind, c->v[0].addr, c->n > 1 ? " and others" : "");
+	tg->base.submit = submit;
+	tg->base.run = run;
+	tg->base.holdings = holdings;
+	tg->base.release = release;
+	tg->base.window = WINDOW;
+	tg->base.in_use = in_use;
+	tg->base.remove_item = remove_item;
+	*out = &tg->base;
+	return 0;
+}
+
+void target_free(struct target *t)
+{
+	if (t)
+		t->release(t);
+}
+
+int target_holdings(struct target *t, struct holdings *h, struct err *e)
+{
+	return t->holdings(t, h, e);
 }

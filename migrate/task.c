@@ -376,6 +376,8 @@ static void item_done(void *arg, size_t i, const struct err *e)
 			r->p->items[i].detail);
 	else if (e->code == TQ_EEXIST)
 		set_state(r, i, ITEM_EXISTS, REASON_ALREADY_EXISTS, NULL);
+	else if (e->code == TQ_EDIFFERS)
+		set_state(r, i, ITEM_CONFLICT, REASON_CONFLICT, e->msg);
 	else
 		set_state(r, i, ITEM_FAILED, why, e->msg);
 }

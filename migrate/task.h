@@ -107,6 +107,9 @@ struct target {
 	/* Waits until something was answered; at most wait_ms. */
 	void (*run)(struct target *t, int wait_ms);
 	int window; /* requests in flight at most */
+	/* For target.h: what is there, and the end of it. */
+	int (*holdings)(struct target *t, struct holdings *h, struct err *e);
+	void (*release)(struct target *t);
 	/*
 	 * Both may be NULL: no rollback there. in_use: TQ_EPRECOND with the sentence when messages
 	 * or positions have arrived, TQ_ENOTFOUND when it is gone. remove_item waits for the answer.

@@ -4,35 +4,23 @@
 
 # shellcheck disable=SC2154,SC2030,SC2031
 load helper
+load cloud
 
 CANARY=canary-of-the-secret-0001
 HUAWEI_ID=11111111-2222-3333-4444-555555555555
 ONS_ID=MQ_INST_1234567890123456_BAexamp1
 
-# standin NAME [ARG...]: starts one; its address is in $BATS_FILE_TMPDIR/NAME/url.
-standin() {
-	local dir=$BATS_FILE_TMPDIR/$1
-
-	mkdir -p "$dir"
-	python3 "$ROOT/tests/cloud/standin.py" "${@:2:1}" "$dir" "${@:3}" >"$dir/ready" 2>"$dir/err" 3>&- 4>&- &
-	echo $! >"$dir/pid"
-	await grep -q '^ready' "$dir/ready" || cat "$dir/err"
-	sed -n 's/^ready //p' "$dir/ready" >"$dir/url"
-}
-
 setup_file() {
 	export TDMQCTL_HUAWEI_AK=AKSTANDIN0001 TDMQCTL_HUAWEI_SK=$CANARY
 	export TDMQCTL_ALI_ID=AKSTANDIN0001 TDMQCTL_ALI_SECRET=$CANARY
-	unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY all_proxy ALL_PROXY CONF_LOG_LEVEL
+	cloud_quiet
 	broker_start
 	standin h huawei
 	standin o ons
 }
 teardown_file() {
 	broker_stop
-	for name in "$BATS_FILE_TMPDIR"/*/url; do
-		kill "$(cat "$(dirname "$name")/pid")" 2>/dev/null || :
-	done
+	standin_stop
 }
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
@@ -45,9 +33,6 @@ teardown() {
 	rm -f "$BATS_FILE_TMPDIR"/*/faults
 }
 
-faults() { # NAME JSON
-	echo "$2" >"$BATS_FILE_TMPDIR/$1/faults"
-}
 huawei() {
 	tdmqctl migrate export huawei --region cn-east-3 --endpoint "$H" --iam-endpoint "$H" --rate 200 \
 		--instance-id "$HUAWEI_ID" "$@"

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDMQ for RocketMQ of Tencent Cloud, as far as the importer uses it; state lives as long as the process."""
+"""TDMQ for RocketMQ of Tencent Cloud, as far as the importer uses it; state lives as long as the process, DIR/state shows it.
+
+More that may go wrong (standin.py): blind: lists without a filter show nothing; used [NAMESPACE, TOPIC]: has a message.
+"""
 import json
+import os
 
 import verify
 
@@ -23,6 +27,9 @@ def make(base, refused, key, secret):
 
         def reply(self, rq):
             status, body, now, faults = super().reply(rq)
+            with open(os.path.join(self.folder, "state"), "w", encoding="utf-8") as f:
+                state = {f"{s}%{n}": [t["Type"], t["PartitionNum"]] for (s, n), t in self.topics.items()}
+                json.dump({**state, **{name: True for name in self.spaces}}, f)
             return status, {"Response": {**body, "RequestId": "6c1a0000-0000-4000-8000-0000000000e1"}}, now, faults
 
         def error(self, e):
@@ -46,6 +53,8 @@ def make(base, refused, key, secret):
             offset, limit = given["Offset"], given["Limit"]
             if not 0 < limit <= 100:
                 raise refused(200, "InvalidParameter", "Limit is out of range.")
+            if self.faults().get("blind") and not any(k.startswith("Filter") for k in given) and key != "Namespaces":
+                entries = []
             return {key: entries[offset:offset + limit], "TotalCount": len(entries)}
 
         def config(self):
@@ -157,6 +166,21 @@ def make(base, refused, key, secret):
         def DeleteRocketMQGroup(self, given):
             if not self.groups.pop((given["NamespaceId"], given["GroupId"]), None):
                 raise refused(200, "ResourceNotFound", "The group does not exist.")
+            return {}
+
+        def DescribeRocketMQTopicMsgs(self, given):
+            used = self.faults().get("used") == [given["EnvironmentId"], given["TopicName"]]
+            return self.page(given, "TopicMsgLogSets", [{"MsgId": "0A0000", "MsgTag": ""}] if used else [])
+
+        def DescribeRocketMQTopicsByGroup(self, given):
+            return self.page(given, "Topics", [])
+
+        def DeleteRocketMQNamespace(self, given):
+            name = given["NamespaceId"]
+            self.need_space(name)
+            if any(s == name for s, _ in [*self.topics, *self.groups]):
+                raise refused(200, "FailedOperation", "The namespace is not empty.")
+            del self.spaces[name]
             return {}
 
     return Tencent
