@@ -139,9 +139,10 @@ static int put_state(struct inspection *in)
 	struct part p = part_of("state", "abort");
 	int rc;
 
-	p.note = store_in_use(in->dir)	  ? "there: a broker runs on it"
-		 : store_aborted(in->dir) ? "there: its broker was killed"
-					  : "not there: stopped cleanly";
+	p.note = store_in_use(in->dir) ? "there: a broker runs on it"
+		 : store_aborted(in->dir)
+			 ? "there: its broker was killed, or left queue files to make"
+			 : "not there: stopped cleanly";
 	rc = put(in, &p);
 	for (int i = 0; !rc && ours[i]; i++) {
 		struct stat st;

@@ -24,7 +24,7 @@
 #define TIMES_BYTES 4096
 #define TOMBS_MAX (4 << 20)
 
-enum { FLAG_CLEAN = 1, FLAG_DIGEST = 2 };
+enum { FLAG_CLEAN = 1, FLAG_DIGEST = 2, FLAG_CARRIED = 4 };
 
 static const char magic[8] = { 'T', 'D', 'M', 'Q', 's', 'y', 'n', '1' };
 
@@ -32,7 +32,8 @@ static void slot_encode(char *p, uint64_t seq, const struct synced *s)
 {
 	memcpy(p, magic, 8);
 	put_be64(p + 8, seq);
-	put_be32(p + 16, (s->clean ? FLAG_CLEAN : 0) | (s->has_digest ? FLAG_DIGEST : 0));
+	put_be32(p + 16, (s->clean ? FLAG_CLEAN : 0) | (s->has_digest ? FLAG_DIGEST : 0) |
+				 (s->carried ? FLAG_CARRIED : 0));
 	put_be32(p + 20, (uint32_t)s->index.count);
 	put_be64(p + 24, (uint64_t)s->watermark);
 	put_be64(p + 32, (uint64_t)s->queued);
@@ -52,6 +53,7 @@ static bool slot_decode(const char *p, uint64_t *seq, struct synced *s)
 	*seq = get_be64(p + 8);
 	s->clean = flags & FLAG_CLEAN;
 	s->has_digest = flags & FLAG_DIGEST;
+	s->carried = flags & FLAG_CARRIED;
 	s->watermark = (int64_t)get_be64(p + 24);
 	s->queued = (int64_t)get_be64(p + 32);
 	s->digest = get_be64(p + 40);
@@ -244,6 +246,13 @@ int checkpoint_write_synced(struct checkpoint *c, const struct synced *s, struct
 	slot_encode(p, ++c->seq, s);
 	return write_at(
 		c->synced_fd, p, sizeof(p), (off_t)(c->seq % 2 * SLOT_BYTES), "synced", e);
+}
+
+int checkpoint_sync(struct checkpoint *c, struct err *e)
+{
+	return vfs()->fdatasync(c->synced_fd)
+		       ? err_sys(e, TQ_EIO, "cannot sync '%s/synced'", c->dir)
+		       : 0;
 }
 
 int64_t checkpoint_deleted(const struct checkpoint *c, struct str topic)

@@ -21,10 +21,11 @@
 
 struct synced {
 	bool clean; /* stopped cleanly, the log ends at watermark */
+	bool carried; /* then: not all units are in the files, see roster.h; `abort` is still there */
 	bool has_digest;
 	int64_t watermark; /* the commit log is durable below */
 	int64_t queued; /* queue entries of records below are durable */
-	uint64_t digest; /* of all queues then, see cq */
+	uint64_t digest; /* of all queues then, see cq; of those of the roster when carried */
 	int64_t queue_file_bytes;
 	struct index_safe index;
 };
@@ -56,6 +57,8 @@ int checkpoint_set_abort(struct checkpoint *c, struct err *e) MUST_USE;
 int checkpoint_clear_abort(struct checkpoint *c, struct err *e) MUST_USE;
 int checkpoint_write_times(struct checkpoint *c, const struct times *t, struct err *e);
 int checkpoint_write_synced(struct checkpoint *c, const struct synced *s, struct err *e);
+/* What was written last is on the disk. */
+int checkpoint_sync(struct checkpoint *c, struct err *e);
 
 /* End of the log when the topic was deleted; -1 if it was not. */
 int64_t checkpoint_deleted(const struct checkpoint *c, struct str topic);

@@ -351,29 +351,40 @@ void cq_skip_to(struct cq *c, struct queue *q, int64_t off, int64_t phys)
 		cq_put(c, q, &filler);
 }
 
-void cq_take_unsynced(struct cq *c, struct strv *files, struct strv *dirs)
+/* What must be synced for one queue. */
+static void list_unsynced(struct cq *c, struct queue *q, struct strv *files, struct strv *dirs)
 {
+	int64_t fu = cq_file_units(c), f;
 	char path[PATH_BYTES];
+
+	for (f = q->synced / fu; f * fu < q->written; f++) {
+		file_path(c, q, f, path);
+		strv_add(files, str_of(path));
+	}
+	if (!q->fresh)
+		return;
+	queue_dir(c, q, path);
+	strv_add(dirs, str_of(path));
+	*strrchr(path, '/') = '\0';
+	strv_add(dirs, str_of(path));
+}
+
+bool cq_take_unsynced(struct cq *c, size_t max, struct strv *files, struct strv *dirs)
+{
+	bool all = c->sync_all;
 	struct queue *q;
 
 	while ((q = c->unsynced)) {
-		int64_t fu = cq_file_units(c), f;
-
-		for (f = q->synced / fu; f * fu < q->written; f++) {
-			file_path(c, q, f, path);
-			strv_add(files, str_of(path));
-		}
-		if (q->fresh) {
-			queue_dir(c, q, path);
-			strv_add(dirs, str_of(path));
-			*strrchr(path, '/') = '\0';
-			strv_add(dirs, str_of(path));
-		}
+		all |= files->n + dirs->n > max;
+		if (!all)
+			list_unsynced(c, q, files, dirs);
 		q->fresh = false;
 		q->synced = q->written;
 		DL_DELETE2(c->unsynced, q, prev_unsynced, next_unsynced);
 		q->prev_unsynced = NULL;
 	}
+	c->sync_all = false;
+	return !all;
 }
 
 void cq_trim_memory(struct cq *c, int max)
@@ -695,15 +706,38 @@ static int load_queue(
 	return rc;
 }
 
-void cq_load_known(struct cq *c, struct str topic, int id, int64_t first, int64_t max)
+static void load_units(struct cq *c, struct queue *q, const struct cq_known *k)
 {
-	struct queue *q = queue_add(c, topic, id);
+	q->tail_at = k->from;
+	q->tail_cap = (int)(k->max - k->from);
+	q->tail = mem_array((size_t)q->tail_cap, CQ_UNIT);
+	memcpy(q->tail, k->units, (size_t)q->tail_cap * CQ_UNIT);
+	DL_APPEND2(c->warm, q, prev_warm, next_warm);
+	list_dirty(c, q, cq_unit_at(k->units).phys);
+}
 
-	q->made = first >= 0;
-	set_first(c, q, first);
-	q->min = MAX(first, 0);
-	set_max(c, q, max);
-	q->next = q->written = q->synced = max;
+void cq_load_known(struct cq *c, struct str topic, const struct cq_known *k)
+{
+	struct queue *q = queue_add(c, topic, k->id);
+
+	q->made = k->made;
+	set_first(c, q, k->first);
+	q->min = MAX(k->first, 0);
+	set_max(c, q, k->max);
+	q->next = k->max;
+	q->written = q->synced = k->from;
+	if (k->from < k->max)
+		load_units(c, q, k);
+}
+
+static int by_dirty_phys(const struct queue *a, const struct queue *b)
+{
+	return (a->dirty_phys > b->dirty_phys) - (a->dirty_phys < b->dirty_phys);
+}
+
+void cq_load_done(struct cq *c)
+{
+	DL_SORT2(c->dirty, by_dirty_phys, prev, next_dirty);
 }
 
 static int load_topic(struct cq *c, const char *topic, int64_t limit, bool clear, struct err *e)

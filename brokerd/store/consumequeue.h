@@ -60,6 +60,7 @@ struct cq {
 	bool full; /* the last write met a full disk; what waits, waits */
 	int failed; /* code of a failed write: the store must go read-only */
 	int64_t lost; /* files of unexpected length met while loading */
+	bool sync_all; /* what was written before this start may not be synced */
 	struct cq_fd {
 		struct queue *q;
 		int64_t file;
@@ -80,8 +81,15 @@ void cq_init(struct cq *c, const char *dir, int64_t file_units);
  * `limit` on do not count; they are cleared if `clear`.
  */
 int cq_load(struct cq *c, int64_t limit, bool clear, struct err *e) MUST_USE;
-/* A queue that is not there yet, as the roster has it. */
-void cq_load_known(struct cq *c, struct str topic, int id, int64_t first, int64_t max);
+/* A queue that is not there yet, as the roster has it; its units of [from, max) wait to be written. */
+struct cq_known {
+	int id;
+	bool made;
+	int64_t first, from, max;
+	const char *units; /* copied */
+};
+void cq_load_known(struct cq *c, struct str topic, const struct cq_known *k);
+void cq_load_done(struct cq *c); /* after the last one: the order of what waits is right */
 void cq_forget_all(struct cq *c);
 void cq_release(struct cq *c);
 /* Stable across processes. */
@@ -118,8 +126,11 @@ int cq_batch_collect(struct cq *c, bool stop, struct err *e);
 int64_t cq_batch_oldest(const struct cq_batch *b); /* record of its first unit */
 /* All records below this have their units in the files; `end` if nothing waits. */
 int64_t cq_written_phys(const struct cq *c, int64_t end);
-/* Paths of files and directories that must be synced so that what is written is durable. */
-void cq_take_unsynced(struct cq *c, struct strv *files, struct strv *dirs);
+/*
+ * Paths of files and directories that must be synced so that what is written is durable. False:
+ * there are more than `max`, and all of the filesystem must.
+ */
+bool cq_take_unsynced(struct cq *c, size_t max, struct strv *files, struct strv *dirs);
 void cq_trim_memory(struct cq *c, int max); /* on a timer: frees tails that nothing waits in */
 
 /*

@@ -113,6 +113,14 @@ void retention_tick(struct store *s, int64_t now_ms, int64_t retention_ms);
 void retention_look_at_disk(struct store *s);
 /* Starts or finishes a checkpoint; `now` waits for it. */
 int retention_checkpoint(struct store *s, bool now, bool with_index, struct err *e);
+/*
+ * At the very end, instead of a checkpoint: what units were not synced goes into the roster.
+ * *carried is false if there are too few or too many for that.
+ */
+int retention_carry(struct store *s, bool *carried, struct err *e);
+char *retention_roster_path(const struct store *s); /* the caller's */
+/* The roster on the disk, or about to be, is wrong now. */
+void retention_forget_roster(struct store *s);
 /* The digest on record, or about to be, counted queues that are gone now. */
 void retention_forget_digest(struct store *s);
 void retention_release(struct store *s); /* after the helper thread has ended */

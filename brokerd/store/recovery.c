@@ -12,6 +12,8 @@
  * unit written again; units that pointed there are dropped first. If a queue turns out to lack
  * units from before, or the digest disagrees, the same is done from the beginning of the log.
  *
+ * With thousands of queues the roster has them as they were at a moment, after a kill too; see there.
+ *
  * Stores that Apache's broker left have no `synced`: the checkpoint's times, or the last three
  * files, take the place of `queued`, and the newest file that holds records that of the watermark.
  *
@@ -59,6 +61,7 @@ struct scan {
 	struct store_recovery *found;
 	int64_t watermark;
 	bool rebuilding; /* the whole log is read: what is missing is missing */
+	bool resumed; /* the queues are those of the roster, and may know records that are scanned */
 	bool behind; /* a queue lacks units from before the scan */
 	bool lost; /* records of this log are known to be lost */
 	int64_t ignored;
@@ -168,6 +171,8 @@ static bool scan_unit(struct scan *sc, const struct message *m, struct err *e)
 	struct cq_unit u = { m->phys_off, m->size, tags };
 	struct queue *q = cq_get(&s->cq, m->topic, m->queue_id);
 
+	if (sc->resumed && m->queue_off < q->synced)
+		return true;
 	if (sc->suspects && judge(sc, q, m->queue_off, e))
 		return false;
 	if (m->queue_off == q->max) {
@@ -517,15 +522,19 @@ static bool digest_agrees(const struct store *s)
 static int try_clean(struct store *s, bool *clean, struct err *e)
 {
 	int64_t end = s->synced.watermark;
-	char *roster;
+	char *path;
+	bool known;
 	int rc = 0;
 
 	if (!ends_at(s, end))
 		return 0;
-	roster = mem_fmt("%s/queues", s->dir);
-	if (!s->synced.has_digest || !roster_read(&s->cq, roster, s->synced.digest))
+	path = retention_roster_path(s);
+	known = s->synced.has_digest && roster_read(&s->cq, path, s->synced.digest);
+	mem_free(path);
+	if (!known && s->synced.carried)
+		return 0;
+	if (!known)
 		rc = load_queues(s, end, false, e);
-	mem_free(roster);
 	if (rc || !digest_agrees(s))
 		return rc;
 	*clean = true;
@@ -591,14 +600,40 @@ static int scan_from(struct scan *sc, int64_t from, int64_t *end, struct err *e)
 	sc->found->records = sc->found->scanned_bytes = 0;
 	sc->rebuilding = s->log.n > 0 && from <= commitlog_min(&s->log);
 	sc->found->rebuilt = sc->rebuilding;
-	(void)((rc = load_queues(s, from, true, e)) || (rc = bury(s, e)));
+	(void)((rc = sc->resumed ? 0 : load_queues(s, from, true, e)) || (rc = bury(s, e)));
 	if (rc)
 		return rc;
-	if (!sc->rebuilding && from == s->synced.queued && !digest_agrees(s)) {
+	if (!sc->rebuilding && !sc->resumed && from == s->synced.queued && !digest_agrees(s)) {
 		sc->behind = true;
 		return 0;
 	}
 	return scan_log(sc, from, end, e);
+}
+
+/* After a kill: the queues as the roster has them, and where the log must be read from. */
+static bool resume(struct scan *sc, int64_t *from)
+{
+	struct store *s = sc->s;
+	char *path = retention_roster_path(s);
+	int64_t queued = -1;
+	struct message m;
+	bool known;
+
+	known = roster_resume(&s->cq, path, &queued);
+	mem_free(path);
+	if (!known)
+		return false;
+	if (queued >= s->synced.queued && queued <= log_limit(s) &&
+		queued >= commitlog_min(&s->log) &&
+		(!commitlog_find(&s->log, queued) ||
+			record_at(commitlog_find(&s->log, queued), queued, log_limit(s), false,
+				&m) != RECORD_BAD)) {
+		*from = queued;
+		s->cq.sync_all = true;
+		return true;
+	}
+	cq_forget_all(&s->cq);
+	return false;
 }
 
 /* We stopped cleanly at the watermark, and somebody else wrote behind it. */
@@ -630,14 +665,22 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 	struct scan sc = { .s = s, .found = found };
 	int64_t from =
 		s->o.scan_all ? commitlog_min(&s->log) : begin_of_scan(s, aborted, have_synced);
-	int64_t end = 0;
+	int64_t queued = from, end = 0;
 	int rc;
 
+	s->synced.has_digest &= !s->synced.carried;
 	s->last_ms = last_record_ms(s);
+	sc.resumed = aborted && have_synced && s->log.n && !s->o.scan_all && !s->log.mended &&
+		     resume(&sc, &from);
 	sc.watermark = have_synced ? s->synced.watermark : newest_with_records(s);
 	if (!aborted && (!have_synced || went_on(s)))
 		sc.watermark = log_limit(s); /* Apache stopped cleanly */
 	rc = scan_from(&sc, from, &end, e);
+	if (!rc && sc.behind && sc.resumed) {
+		sc.resumed = false;
+		from = queued;
+		rc = scan_from(&sc, from, &end, e);
+	}
 	if (!rc && sc.behind) {
 		log_warn("store", "queue entries are missing: made again from the whole log");
 		from = commitlog_min(&s->log);
@@ -662,9 +705,10 @@ static int recover(struct store *s, bool aborted, bool have_synced,
 	if (sc.ignored)
 		log_warn("store", "%lld records had no place in their queue",
 			(long long)sc.ignored);
-	(void)((rc = commitlog_set_end(&s->log, end, e)) || (rc = sync_from(s, from, e)));
+	(void)((rc = commitlog_set_end(&s->log, end, e)) ||
+		(rc = sync_from(s, MIN(queued, from), e)));
 	s->crc_below = from;
-	s->synced.queued = MIN(from, end);
+	s->synced.queued = MIN(MIN(queued, from), end);
 	s->synced.has_digest = false;
 	return rc;
 }
@@ -698,7 +742,8 @@ int recovery_run(struct store *s, bool aborted, bool have_synced, struct store_r
 {
 	int rc = 0;
 
-	if (!aborted && have_synced && s->synced.clean && !s->o.scan_all && !s->log.mended)
+	if (aborted == s->synced.carried && have_synced && s->synced.clean && !s->o.scan_all &&
+		!s->log.mended)
 		rc = try_clean(s, &found->clean, e);
 	if (!rc && !found->clean && !aborted && !have_synced && !s->log.n && !s->cq.map)
 		found->clean = true; /* an empty directory */

@@ -31,6 +31,7 @@
 #include "log.h"
 #include "mem.h"
 #include "brokerd/store/impl.h"
+#include "brokerd/store/roster.h"
 
 #define EVERY_MS 10000
 #define INDEX_EVERY 6 /* checkpoints */
@@ -44,7 +45,9 @@ struct checkpoint_job {
 	struct strv files, dirs;
 	struct synced synced;
 	struct times times;
-	bool with_index, has_digest; /* the latter is the loop's */
+	bool sync_all, with_index;
+	bool has_digest, forget_roster; /* the loop's */
+	struct buf roster;
 	int rc; /* written before done */
 	_Atomic bool done;
 };
@@ -123,6 +126,26 @@ void retention_forget_digest(struct store *s)
 		s->job->has_digest = false;
 }
 
+char *retention_roster_path(const struct store *s)
+{
+	return mem_fmt("%s/queues", s->dir);
+}
+
+static void unlink_roster(const struct store *s)
+{
+	char *path = retention_roster_path(s);
+
+	(void)vfs()->unlink(path);
+	mem_free(path);
+}
+
+void retention_forget_roster(struct store *s)
+{
+	unlink_roster(s);
+	if (s->job)
+		s->job->forget_roster = true;
+}
+
 int retention_drop_topic(struct store *s, struct str topic, struct err *e)
 {
 	char *to = trash_path(s, topic, e);
@@ -132,6 +155,7 @@ int retention_drop_topic(struct store *s, struct str topic, struct err *e)
 		return e->code;
 	rc = cq_drop_topic(&s->cq, topic, to, e);
 	retention_forget_digest(s);
+	retention_forget_roster(s);
 	retention_remove_tree(s, to);
 	return rc;
 }
@@ -248,6 +272,7 @@ static void job_free(struct checkpoint_job *j)
 		return;
 	strv_release(&j->files);
 	strv_release(&j->dirs);
+	buf_release(&j->roster);
 	mem_free(j);
 }
 
@@ -306,13 +331,25 @@ static int sync_filesystem(const char *dir, struct err *e)
 	return rc;
 }
 
+/* It only saves time: without it a start looks at the directories. */
+static void write_roster(struct checkpoint_job *j)
+{
+	char *path = retention_roster_path(j->s);
+	struct err e = ERR_INIT;
+
+	if (j->roster.n && fsio_replace(path, buf_str(&j->roster), 0640, &e))
+		log_every(60, LOG_WARN_, "store", "%s", e.msg);
+	mem_free(path);
+}
+
 static void checkpoint_run(void *arg)
 {
 	struct checkpoint_job *j = arg;
 	struct err e = ERR_INIT;
 	int rc;
 
-	if (j->files.n + j->dirs.n > MANY_FILES)
+	write_roster(j);
+	if (j->sync_all)
 		rc = sync_filesystem(j->s->dir, &e);
 	else
 		rc = sync_each(j, &e);
@@ -335,7 +372,7 @@ static int64_t queued_ms(struct store *s, int64_t queued)
 	return s->last_ms;
 }
 
-static void start_job(struct store *s, bool with_index)
+static void start_job(struct store *s, bool now, bool with_index)
 {
 	struct checkpoint_job *j = mem_alloc(sizeof(*j));
 	int64_t end = commitlog_appended(&s->log);
@@ -349,7 +386,9 @@ static void start_job(struct store *s, bool with_index)
 	j->times.queue_ms = j->times.log_ms = queued_ms(s, j->synced.queued);
 	j->times.index_ms = s->index.sealed_ms ? s->index.sealed_ms : s->times.index_ms;
 	j->with_index = with_index;
-	cq_take_unsynced(&s->cq, &j->files, &j->dirs);
+	if (!now && roster_wanted(&s->cq))
+		roster_print(&s->cq, ROSTER_RUNNING, j->synced.queued, &j->roster);
+	j->sync_all = !cq_take_unsynced(&s->cq, MANY_FILES, &j->files, &j->dirs);
 	s->job = j;
 	work_post(&s->work, checkpoint_run, j);
 }
@@ -362,6 +401,9 @@ static int finish_job(struct store *s, struct err *e)
 
 	if (!j || !j->done)
 		return 0;
+	if (j->forget_roster)
+		unlink_roster(s);
+	j->forget_roster = false;
 	rc = j->rc;
 	if (rc) { /* what was not synced now will not be told apart later: give up, as with the log */
 		store_set_read_only(s, "queue files could not be synced");
@@ -395,8 +437,47 @@ int retention_checkpoint(struct store *s, bool now, bool with_index, struct err 
 		rc = cq_write_out(&s->cq, INT32_MAX, e);
 	if (rc)
 		return rc;
-	start_job(s, with_index);
+	start_job(s, now, with_index);
 	return now ? finish_job(s, e) : 0;
+}
+
+static int carry(struct store *s, struct buf *roster, struct err *e)
+{
+	char *path = retention_roster_path(s);
+	int rc = 0;
+
+	if (s->cq.sync_all) /* what is taken for synced must be */
+		rc = sync_filesystem(s->dir, e);
+	if (!rc)
+		rc = fsio_replace(path, buf_str(roster), 0640, e);
+	if (!rc)
+		rc = index_sync(&s->index, &s->synced.index, e);
+	mem_free(path);
+	if (rc)
+		return rc;
+	s->synced.carried = s->synced.has_digest = true;
+	s->synced.digest = s->cq.digest;
+	s->synced.queue_file_bytes = s->cq.file_bytes;
+	s->times.log_ms = s->last_ms; /* that of the queues stays: they are behind */
+	s->times.index_ms = s->index.sealed_ms ? s->index.sealed_ms : s->times.index_ms;
+	return checkpoint_write_times(&s->ckpt, &s->times, e);
+}
+
+int retention_carry(struct store *s, bool *carried, struct err *e)
+{
+	struct buf roster;
+	int rc;
+
+	*carried = false;
+	(void)((rc = cq_batch_collect(&s->cq, true, e)) || (rc = finish_job(s, e)));
+	if (rc || !roster_should_carry(&s->cq))
+		return rc;
+	roster_print(&s->cq, ROSTER_CARRIED, commitlog_appended(&s->log), &roster);
+	*carried = !buf_err(&roster);
+	if (*carried)
+		rc = carry(s, &roster, e);
+	buf_release(&roster);
+	return rc;
 }
 
 void retention_release(struct store *s)

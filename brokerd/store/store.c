@@ -96,6 +96,7 @@ void store_set_read_only(struct store *s, const char *reason)
 {
 	s->read_only = true;
 	snprintf(s->reason, sizeof(s->reason), "%s", reason);
+	retention_forget_roster(s); /* what was written and is in doubt */
 	log_error("store", "read-only until restart: %s", reason);
 }
 
@@ -177,13 +178,15 @@ static int start_threads(struct store *s, struct err *e)
 /* From here on a crash is a crash. */
 static int begin(struct store *s, struct err *e)
 {
+	bool carried = s->synced.carried;
 	int rc;
 
-	s->synced.clean = false;
+	s->synced.clean = s->synced.carried = false;
+	s->synced.has_digest &= !carried; /* it was of what is in the files and the roster */
 	s->synced.watermark = store_durable(s);
 	(void)((rc = checkpoint_set_abort(&s->ckpt, e)) ||
 		(rc = checkpoint_write_synced(&s->ckpt, &s->synced, e)));
-	return rc;
+	return rc || !carried ? rc : checkpoint_sync(&s->ckpt, e);
 }
 
 static void store_free(struct store *s)
@@ -251,11 +254,24 @@ static void index_rest(struct store *s)
 			break;
 }
 
-static int write_roster(struct store *s, struct err *e)
+/* All units are in their files. */
+static int finish_queues(struct store *s, struct err *e)
 {
-	char *path = path_in(s, "queues");
-	int rc = roster_write(&s->cq, path, e);
+	char *path = retention_roster_path(s);
+	struct buf b;
+	int rc = 0;
 
+	if (s->synced.queued != commitlog_appended(&s->log) || !s->synced.has_digest ||
+		s->synced.index.phys != s->index.indexed)
+		rc = retention_checkpoint(s, true, true, e);
+	if (!roster_wanted(&s->cq)) {
+		(void)vfs()->unlink(path);
+	} else if (!rc) {
+		roster_print(&s->cq, ROSTER_WHOLE, commitlog_appended(&s->log), &b);
+		rc = buf_err(&b) ? err_set(e, TQ_ETOOBIG, "too many queues")
+				 : fsio_replace(path, buf_str(&b), 0640, e);
+		buf_release(&b);
+	}
 	mem_free(path);
 	return rc;
 }
@@ -264,6 +280,7 @@ static int write_roster(struct store *s, struct err *e)
 static int close_clean(struct store *s, struct err *e)
 {
 	int rc = s->read_only ? err_set(e, TQ_EUNAVAILABLE, "%s", s->reason) : 0;
+	bool carried = false;
 
 	if (rc)
 		return rc;
@@ -271,19 +288,16 @@ static int close_clean(struct store *s, struct err *e)
 	if (rc)
 		return rc;
 	index_rest(s);
-	if (s->synced.queued != commitlog_appended(&s->log) || !s->synced.has_digest ||
-		s->synced.index.phys != s->index.indexed)
-		rc = retention_checkpoint(s, true, true, e);
-	if (rc)
-		return rc;
-	rc = write_roster(s, e);
+	if (!s->o.scan_all)
+		rc = retention_carry(s, &carried, e);
+	if (!rc && !carried)
+		rc = finish_queues(s, e);
 	if (rc)
 		return rc;
 	s->synced.clean = true;
 	s->synced.watermark = commitlog_appended(&s->log);
-	(void)((rc = checkpoint_write_synced(&s->ckpt, &s->synced, e)) ||
-		(rc = checkpoint_clear_abort(&s->ckpt, e)));
-	return rc;
+	rc = checkpoint_write_synced(&s->ckpt, &s->synced, e);
+	return rc || carried ? rc : checkpoint_clear_abort(&s->ckpt, e);
 }
 
 int store_sync(struct store *s, struct err *e)
@@ -309,6 +323,7 @@ int store_close(struct store *s, struct err *e)
 	cold_stop(s);
 	flush_stop(&s->flush);
 	s->index.stop = true;
+	(void)cq_batch_collect(&s->cq, true, NULL); /* its outcome is kept in s->cq */
 	work_stop(&s->work);
 	take_flush_result(s);
 	rc = close_clean(s, e);

@@ -7,6 +7,7 @@
  *	DIR/index/yyyyMMddHHmmssSSS            key -> offset
  *	DIR/checkpoint abort lock              as Apache writes them
  *	DIR/synced                             ours: the synced watermark, and its CRC
+ *	DIR/queues                             ours: all queues, when they are many
  *
  * All calls are made on the loop thread. One turn of the loop:
  *
@@ -50,7 +51,8 @@ struct store_opts {
 	void *keep_arg;
 	/*
 	 * Read the whole log at the opening, whatever is known of it, and set aside what is damaged:
-	 * before it goes to somebody who cannot pass over that.
+	 * before it goes to somebody who cannot pass over that, nor read our roster: the closing
+	 * writes all entries of queues to their files.
 	 */
 	bool scan_all;
 	/*
@@ -86,7 +88,11 @@ int store_open(const struct store_opts *o, struct store **out, struct store_reco
  * and answers can still be given. Nothing may be appended afterwards.
  */
 int store_sync(struct store *s, struct err *e) MUST_USE;
-/* Commits, syncs, writes the checkpoint, removes `abort`. Frees s also on failure. */
+/*
+ * Commits, syncs, writes the checkpoint, removes `abort`. With thousands of queue files to write it
+ * puts the entries into the roster instead and leaves `abort`, by which Apache's broker knows to
+ * make them again from the log. Frees s also on failure.
+ */
 int store_close(struct store *s, struct err *e) MUST_USE;
 
 /* Where a record went. */

@@ -264,22 +264,44 @@ static inline void kit_expect_big(
 	cr_assert_eq(next, to);
 }
 
+/* A file as it was before something, and again behind it. */
+struct kit_kept {
+	const char *name;
+	bool had;
+	struct buf was;
+};
+
+static inline struct kit_kept kit_keep(const char *dir, const char *name)
+{
+	struct kit_kept k = { .name = name, .had = kit_exists(dir, name) };
+
+	if (k.had)
+		kit_read_file(dir, name, &k.was);
+	return k;
+}
+
+static inline void kit_put_back(const char *dir, struct kit_kept *k)
+{
+	if (!k->had)
+		return;
+	kit_remove(dir, k->name);
+	kit_touch(dir, k->name);
+	kit_poke(dir, k->name, 0, k->was.p, k->was.n);
+	buf_release(&k->was);
+}
+
 /* As kill -9 leaves it: copies nothing, just forgets the process. */
 static inline void kit_crash(const char *dir, struct store *s)
 {
+	struct kit_kept synced = kit_keep(dir, "synced"), queues;
 	struct err e = ERR_INIT;
-	struct buf synced;
-	bool had = kit_exists(dir, "synced");
 
-	if (had)
-		kit_read_file(dir, "synced", &synced);
 	store_tick(s, -1); /* units reach their files now and then */
+	queues = kit_keep(dir, "queues");
 	cr_assert_eq(store_close(s, &e), 0);
 	kit_touch(dir, "abort");
-	if (had) {
-		kit_poke(dir, "synced", 0, synced.p, synced.n);
-		buf_release(&synced);
-	}
+	kit_put_back(dir, &synced);
+	kit_put_back(dir, &queues);
 }
 
 #endif

@@ -715,33 +715,176 @@ Test(store, lets_go_of_old_files_but_not_of_numbering)
 	kit_close(s);
 }
 
+/* One more message in every `step`th of 1,200 queues; its offset there is `off`. */
+static void send_to_many(struct store *s, int step, int64_t off)
+{
+	struct err e = ERR_INIT;
+	struct store_at at;
+	char topic[16];
+	int i;
+
+	for (i = 0; i < 1200; i += step) {
+		snprintf(topic, sizeof(topic), "t%d", i / 2);
+		cr_assert_eq(kit_append(s, topic, i % 2, STR("x"), "", &at, &e), 0);
+		cr_assert_eq(at.queue_off, off, "%s %d", topic, i % 2);
+	}
+	cr_assert_eq(store_commit(s, &e), 0);
+}
+
+/* Each of 1,200 queues has n messages, every `step`th one more, and all can be read. */
+static void check_many(struct store *s, int step, int64_t n)
+{
+	struct store_batch b;
+	char topic[16];
+	int i;
+
+	for (i = 0; i < 1200; i++) {
+		int64_t want = n + (step && i % step == 0);
+
+		snprintf(topic, sizeof(topic), "t%d", i / 2);
+		cr_assert_eq(
+			kit_read(s, topic, i % 2, 0, &b), STORE_FOUND, "%s %d", topic, i % 2);
+		cr_expect_eq(
+			b.n, want, "%s %d: %d, not %lld", topic, i % 2, b.n, (long long)want);
+		store_batch_release(&b);
+	}
+}
+
+static void write_queues(struct store *s)
+{
+	while (store_write_queues(s))
+		;
+}
+
 Test(store, starts_many_queues_from_their_roster)
 {
 	struct store *s = kit_open(&opts, NULL);
 	struct store_recovery found;
-	struct err e = ERR_INIT;
-	struct store_at at;
-	char topic[16], byte = 'x';
-	int i, round;
+	char byte = 'x';
+	int round;
 
-	for (i = 0; i < 1200; i++) {
-		snprintf(topic, sizeof(topic), "t%d", i / 2);
-		cr_assert_eq(kit_append(s, topic, i % 2, STR("x"), "", &at, &e), 0);
-	}
-	cr_assert_eq(store_commit(s, &e), 0);
+	send_to_many(s, 1, 0);
+	write_queues(s);
 	kit_close(s);
 	cr_expect(kit_exists(dir, "queues"));
+	cr_expect_not(kit_exists(dir, "abort"));
 	for (round = 0; round < 3; round++) {
 		s = kit_open(&opts, &found);
 		cr_expect_eq(found.clean, round != 1, "round %d", round);
-		for (i = 0; i < 1200; i += 100) {
-			snprintf(topic, sizeof(topic), "t%d", i / 2);
-			cr_expect_eq(kit_send(s, topic, 0, "x", "").queue_off, round + 1);
-		}
+		send_to_many(s, 100, round + 1);
+		write_queues(s);
 		kit_close(s);
 		if (round == 0)
 			kit_remove(dir, "consumequeue/t50"); /* noticed: made again */
 		else
 			kit_poke(dir, "queues", 500, &byte, 1); /* not believed */
 	}
+}
+
+Test(store, carries_what_thousands_of_queues_have_not_written)
+{
+	struct store *s = kit_open(&opts, NULL);
+	struct store_recovery found;
+	char byte = 'x';
+
+	send_to_many(s, 1, 0);
+	kit_close(s);
+	cr_expect_not(kit_exists(dir, "consumequeue/t50"), "a stop does not make files");
+	cr_expect(kit_exists(dir, "abort"), "Apache must look at the log");
+	s = kit_open(&opts, &found);
+	cr_expect(found.clean);
+	check_many(s, 0, 1);
+	write_queues(s); /* and once more, half of it written but not synced */
+	send_to_many(s, 2, 1);
+	kit_close(s);
+	s = kit_open(&opts, &found);
+	cr_expect(found.clean);
+	check_many(s, 2, 1);
+	send_to_many(s, 100, 2);
+	kit_crash(dir, s);
+	s = kit_open(&opts, &found);
+	cr_expect_not(found.clean);
+	cr_expect_eq(found.records, 12, "what came after the stop, not %lld",
+		(long long)found.records);
+	kit_close(s);
+	kit_poke(dir, "queues", 500, &byte, 1);
+	s = kit_open(&opts, &found);
+	cr_expect_not(found.clean);
+	cr_expect_eq(found.records, 1812, "from the last checkpoint on, not %lld",
+		(long long)found.records);
+	send_to_many(s, 100, 3);
+	kit_close(s);
+}
+
+Test(store, resumes_many_queues_after_a_kill)
+{
+	struct store *s = kit_open(&opts, NULL);
+	struct store_recovery found;
+	int round;
+
+	send_to_many(s, 1, 0);
+	write_queues(s);
+	clock_test_set(clock_wall_ms());
+	for (round = 0; round < 3; round++) {
+		clock_test_advance(11000);
+		store_tick(s, -1); /* a checkpoint, and the roster of the moment */
+		send_to_many(s, 100, round + 1);
+		if (round == 1)
+			write_queues(s);
+		kit_crash(dir, s);
+		if (round == 2)
+			kit_remove(dir, "consumequeue/t50"); /* noticed */
+		s = kit_open(&opts, &found);
+		cr_expect_not(found.clean);
+		cr_expect_eq(found.records == 12, round < 2, "round %d: %lld", round,
+			(long long)found.records);
+		write_queues(s);
+	}
+	send_to_many(s, 100, 4);
+	kit_close(s);
+}
+
+/* A topic that went and came again is not what the roster knows. */
+Test(store, forgets_the_roster_when_a_topic_goes)
+{
+	struct store *s = kit_open(&opts, NULL);
+	struct store_recovery found;
+	struct err e = ERR_INIT;
+
+	send_to_many(s, 1, 0);
+	write_queues(s);
+	clock_test_set(clock_wall_ms());
+	clock_test_advance(11000);
+	store_tick(s, -1);
+	cr_expect(kit_exists(dir, "queues"));
+	cr_assert_eq(store_delete_topic(s, STR("t0"), &e), 0);
+	cr_expect_not(kit_exists(dir, "queues"));
+	kit_send(s, "t0", 0, "again", "");
+	kit_crash(dir, s);
+	s = kit_open(&opts, &found);
+	kit_expect(s, "t0", 0, "again ");
+	kit_expect(s, "t0", 1, "");
+	kit_expect(s, "t1", 1, "x ");
+	kit_close(s);
+}
+
+/* Whoever cannot read the roster gets all entries in files. */
+Test(store, writes_all_queues_for_others)
+{
+	struct store *s = kit_open(&opts, NULL);
+	struct store_recovery found;
+
+	send_to_many(s, 1, 0);
+	kit_close(s);
+	opts.scan_all = true;
+	s = kit_open(&opts, &found);
+	kit_close(s);
+	cr_expect_not(kit_exists(dir, "abort"));
+	cr_expect(kit_exists(dir, "consumequeue/t599/1/00000000000000000000"));
+	opts.scan_all = false;
+	kit_remove(dir, "queues");
+	s = kit_open(&opts, &found);
+	cr_expect(found.clean);
+	check_many(s, 0, 1);
+	kit_close(s);
 }
