@@ -96,27 +96,48 @@ static int64_t tags_code(const struct message *m)
 
 /*
  * Dead letters have a time of their own, messages of a namespace that of the namespace. What the
- * broker keeps for itself is kept until it is done with it.
+ * broker keeps for itself is kept until it is done with it. Where dead letters are kept longer than
+ * the rest, the log may hold more than can be read.
  */
 static int64_t keep_ms(void *arg, struct str topic)
 {
 	struct broker *b = arg;
+	int64_t all = b->cfg->retention, ms;
 	const struct namespace *n;
 	struct str ns, name;
-	int64_t ms;
 
 	if (names_is_system_topic(topic) || !b->catalog)
 		return -1;
-	if (names_is_dlq(topic)) {
-		ms = DEAD_LETTER_MS;
-	} else {
-		names_split(names_group_of(topic), &ns, &name);
-		n = catalog_namespace(b->catalog, ns);
-		if (!n)
-			return -1;
-		ms = n->retention_ms;
+	if (names_is_dlq(topic))
+		return all == DEAD_LETTER_MS ? -1 : DEAD_LETTER_MS;
+	names_split(names_group_of(topic), &ns, &name);
+	n = catalog_namespace(b->catalog, ns);
+	ms = n ? MIN(n->retention_ms, all) : all;
+	return ms == all && all >= DEAD_LETTER_MS ? -1 : ms;
+}
+
+/* Where the log is kept for less, their files stay until they are old enough. */
+static void keep_dead_letters(struct broker *b)
+{
+	int64_t oldest = INT64_MAX, min, max, phys, tags;
+	const struct topic **all;
+	struct arena mem;
+	uint32_t size;
+	size_t n;
+
+	arena_init(&mem);
+	n = b->cfg->retention < DEAD_LETTER_MS ? catalog_topics(b->catalog, &mem, &all) : 0;
+	for (size_t i = 0; i < n; i++) {
+		struct str name = str_of(all[i]->name);
+
+		for (int q = 0; names_is_dlq(name) && q < all[i]->write_queues; q++) {
+			store_queue_bounds(b->store, name, q, &min, &max);
+			if (store_unit(b->store, name, q, min, &phys, &size, &tags))
+				oldest = MIN(oldest, phys);
+		}
 	}
-	return ms < b->cfg->retention ? ms : -1;
+	store_keep_young(b->store, oldest);
+	arena_release(&mem);
 }
 
 static struct store_disk_marks disk_marks(const struct config *cfg)
@@ -194,9 +215,10 @@ static void each_second(void *arg)
 
 	stats_tick(b->stats);
 	acl_tick(b->acl);
-	timed_tick(b->timed); /* these three say what retention must leave alone */
+	timed_tick(b->timed); /* these four say what retention must leave alone */
 	schedule_flush(b->schedule);
 	tx_flush(b->tx);
+	keep_dead_letters(b);
 	store_tick(b->store, b->cfg->retention);
 	write_queues(b);
 	offsets_flush(b->offsets);

@@ -146,6 +146,9 @@ static void put_store(struct jw *w, const struct broker *b, struct arena *a)
 	put_number(w, "earliestMessageTimeStamp", st.earliest_ms);
 	put_fmt(w, "remainHowManyDataToFlush", "%lld B",
 		(long long)MAX(st.appended - st.durable, 0));
+	put_number(w, "coldReads", st.cold);
+	put_number(w, "damagedRecords", st.damaged);
+	put_number(w, "unreadableReads", st.unreadable);
 }
 
 static void put_levels(struct jw *w, const struct broker *b)

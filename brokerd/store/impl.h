@@ -70,6 +70,7 @@ struct store {
 	int checkpoints;
 	int64_t keep[STORE_KEEPERS]; /* files from the one with this offset on must stay */
 	int64_t held_back; /* end of a file that stayed for that reason only, 0 */
+	int64_t keep_young; /* from here on files are not too old */
 	struct floor { /* messages kept so long begin here, as last looked */
 		int64_t keep_ms, phys;
 	} floors[FLOORS_MAX];

@@ -176,7 +176,8 @@ static int64_t written_ms(const struct store *s, const struct segment *g)
 static bool too_old(
 	const struct store *s, const struct segment *g, int64_t now_ms, int64_t retention_ms)
 {
-	return retention_ms >= 0 && written_ms(s, g) <= now_ms - retention_ms;
+	return retention_ms >= 0 && g->base + g->size <= s->keep_young &&
+	       written_ms(s, g) <= now_ms - retention_ms;
 }
 
 static bool beyond(const struct store *s, int percent, int64_t bytes)

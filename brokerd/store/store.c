@@ -234,6 +234,7 @@ int store_open(const struct store_opts *o, struct store **out, struct store_reco
 	}
 	for (int i = 0; i < STORE_KEEPERS; i++)
 		s->keep[i] = INT64_MAX;
+	s->keep_young = INT64_MAX;
 	aging_init(s);
 	retention_look_at_disk(s);
 	retention_remove_tree(s, path_in(s, "trash")); /* what a crash left there */
@@ -661,6 +662,11 @@ void store_stats(struct store *s, struct store_stats *out)
 void store_keep(struct store *s, enum store_keeper who, int64_t phys_off)
 {
 	s->keep[who] = phys_off;
+}
+
+void store_keep_young(struct store *s, int64_t phys_off)
+{
+	s->keep_young = phys_off;
 }
 
 void store_set_disk_marks(struct store *s, const struct store_disk_marks *m)

@@ -239,6 +239,11 @@ void store_keep(struct store *s, enum store_keeper who, int64_t phys_off);
  */
 int64_t store_held_back(const struct store *s);
 /*
+ * Files from the one with phys_off on do not go for their age, but do where the disk is full.
+ * INT64_MAX, as at first: none.
+ */
+void store_keep_young(struct store *s, int64_t phys_off);
+/*
  * When the oldest files go before their time, and when nothing is taken in any more: so much of the
  * disk is used, in percent, or so little is free, in bytes. 0: never for that reason, as at first.
  */
