@@ -22,9 +22,21 @@ static NORETURN void out_of_memory(size_t n)
 	abort();
 }
 
+static bool (*fault)(size_t n); /* NULL but in tests */
+
+void mem_test_fault(bool (*fn)(size_t n))
+{
+	fault = fn;
+}
+
+static bool fails(size_t n)
+{
+	return UNLIKELY(fault != NULL) && fault(n);
+}
+
 void *mem_alloc(size_t n)
 {
-	void *p = calloc(1, n ? n : 1);
+	void *p = fails(n) ? NULL : calloc(1, n ? n : 1);
 
 	if (!p)
 		out_of_memory(n);
@@ -33,7 +45,7 @@ void *mem_alloc(size_t n)
 
 void *mem_array(size_t count, size_t size)
 {
-	void *p = calloc(count ? count : 1, size ? size : 1);
+	void *p = fails(size) ? NULL : calloc(count ? count : 1, size ? size : 1);
 
 	if (!p)
 		out_of_memory(count * size);
@@ -42,7 +54,7 @@ void *mem_array(size_t count, size_t size)
 
 void *mem_grow(void *p, size_t n)
 {
-	void *q = realloc(p, n ? n : 1);
+	void *q = fails(n) ? NULL : realloc(p, n ? n : 1);
 
 	if (!q)
 		out_of_memory(n);
@@ -82,7 +94,7 @@ char *mem_fmt(const char *fmt, ...)
 
 void *try_grow(void *p, size_t n)
 {
-	return realloc(p, n ? n : 1);
+	return fails(n) ? NULL : realloc(p, n ? n : 1);
 }
 
 void mem_free(void *p)

@@ -17,6 +17,8 @@ char *mem_strn(const char *s, size_t n) MUST_USE; /* n bytes and a NUL */
 char *mem_fmt(const char *fmt, ...) PRINTF(1, 2) MUST_USE;
 void *try_grow(void *p, size_t n) MUST_USE; /* as realloc */
 void mem_free(void *p);
+/* Tests: asked before each allocation, on any thread; true: there is no memory for it. */
+void mem_test_fault(bool (*fault)(size_t n));
 /* Overwrites n bytes in a way the compiler keeps, then frees: for secrets. */
 void mem_wipe_free(void *p, size_t n);
 
