@@ -14,7 +14,7 @@
 
 int retry_level(int reconsume_times)
 {
-	return MIN(1 + MAX(reconsume_times, 0), SCHEDULE_LEVELS);
+	return 1 + MIN(MAX(reconsume_times, 0), SCHEDULE_LEVELS - 1);
 }
 
 bool retry_is_exhausted(const struct group *g, int reconsume_times, int max_reconsume)
@@ -99,7 +99,8 @@ static int append(struct store *s, struct message *m, const struct way *w,
 	m->topic = str_of(w->topic->name);
 	m->queue_id = w->queue;
 	m->properties = buf_str(&props);
-	m->reconsume_times++;
+	if (m->reconsume_times < INT32_MAX) /* the producer may say anything */
+		m->reconsume_times++;
 	m->prepared_off = 0; /* this is a message of its own */
 	if (w->level > 0)
 		put.tags_code = schedule_redirect(m, w->level, clock_wall_ms(), &redirected);

@@ -17,6 +17,10 @@ teardown_file() {
 	broker_stop
 }
 
+lines() { # N COMMAND...
+	[ "$("${@:2}" | wc -l)" = "$1" ]
+}
+
 bodies() { # of a topic
 	tdmqctl message query "$1" -N shop -o json | json 'sorted(i["body"] for i in d["items"])'
 }
@@ -25,7 +29,7 @@ bodies() { # of a topic
 	tdmqctl message send orders -N shop --body hour --delay 1h --key k-1 --tag red
 	tdmqctl message send orders -N shop --body level --delay-level 16
 	tdmqctl message send pay -N shop --body far --delay 20d
-	await bash -c '[ "$(tdmqctl delay list -N shop -o name | wc -l)" = 3 ]'
+	await lines 3 tdmqctl delay list -N shop -o name
 	run -0 --separate-stderr tdmqctl delay list -N shop -o json
 	[ "$(json '[(i["topic"], i["level"], i["keys"], i["tag"]) for i in d["items"]]' <<<"$output")" = \
 		"[('orders', 16, None, None), ('orders', None, 'k-1', 'red'), ('pay', None, None, None)]" ]
@@ -94,16 +98,16 @@ bodies() { # of a topic
 @test "delay cancel: neither way of waiting delivers it, a restart between; others come" {
 	ids=()
 	for how in "--delay-level 2" "--delay 2500ms"; do
-		# shellcheck disable=SC2086 # two words
-		ids+=("$(tdmqctl message send pay -N shop --body "not $how" $how -o name)")
-		tdmqctl message send pay -N shop --body "but $how" $how
+		read -ra options <<<"$how"
+		ids+=("$(tdmqctl message send pay -N shop --body "not $how" "${options[@]}" -o name)")
+		tdmqctl message send pay -N shop --body "but $how" "${options[@]}"
 	done
 	for id in "${ids[@]}"; do
 		tdmqctl delay cancel "$id" -N shop --yes
 	done
 	broker_stop
 	broker_start "${TX[@]}"
-	await bash -c '[ "$(tdmqctl message query pay -N shop -o name | wc -l)" = 2 ]'
+	await lines 2 tdmqctl message query pay -N shop -o name
 	[ "$(bodies pay)" = "['but --delay 2500ms', 'but --delay-level 2']" ]
 	run -4 --separate-stderr tdmqctl delay cancel "${ids[0]}" -N shop --yes
 }

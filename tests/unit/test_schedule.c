@@ -365,6 +365,7 @@ Test(retry, pauses_grow_with_the_attempt)
 	cr_assert_eq(retry_level(17), 18);
 	cr_assert_eq(retry_level(100), 18);
 	cr_assert_eq(retry_level(-5), 1);
+	cr_assert_eq(retry_level(INT32_MAX), 18);
 }
 
 Test(retry, comes_back_until_the_group_gives_up)
@@ -408,6 +409,34 @@ Test(retry, comes_back_until_the_group_gives_up)
 	m = newest(&b, "%DLQ%g", 0, &rec);
 	cr_assert(str_is(props_get(m.properties, "RETRY_TOPIC"), "t"));
 	cr_assert(str_is(props_get(m.properties, "ORIGIN_MESSAGE_ID"), first_id));
+	store_slice_unref(rec.segment);
+	close_box(&b);
+}
+
+/* A producer may write any number of attempts into its message. */
+Test(retry, counts_no_further_than_a_number_goes)
+{
+	struct message m = {
+		.topic = STR("t"), .body = STR("x"), .reconsume_times = INT32_MAX
+	};
+	struct retry_ask ask = { .group = STR("g"), .max_reconsume = -1 };
+	struct store_put put = { .m = &m };
+	struct err e = ERR_INIT;
+	struct retry_result got;
+	struct store_slice rec;
+	struct store_at at;
+	struct box b;
+
+	open_box(&b);
+	make_group(&b, "g", 2, 1);
+	kit_send(b.store, "t", 0, "first", "");
+	cr_assert_eq(store_append(b.store, &put, &at, &e), 0, "%s", e.msg);
+	cr_assert_eq(store_commit(b.store, &e), 0);
+	ask.phys_off = at.phys_off;
+	cr_assert_eq(send_back(&b, &ask, &got), 0);
+	cr_assert(got.dead);
+	m = newest(&b, "%DLQ%g", 0, &rec);
+	cr_assert_eq(m.reconsume_times, INT32_MAX);
 	store_slice_unref(rec.segment);
 	close_box(&b);
 }
