@@ -5,6 +5,7 @@
 #   make quickstart  the tour of README.md, each command shown
 #   make check       unit, wire, command line and fault tests (SAN=address,undefined for sanitizers)
 #   make fuzz        look for input that breaks a decoder (fuzz-corpus: only replay)
+#   make torture soak the long runs: kills, power cuts, every damaged place; hours of load
 #   make lint format bench interop install clean
 
 VERSION := 0.1.0
@@ -52,7 +53,7 @@ CLI_O     := $(filter-out $(TDMQCTL_O),$(call objs,cli))
 BROKERD_O := $(filter-out $(B)/obj/brokerd/main.o,$(call objs,brokerd brokerd/store))
 UNIT_O    := $(call objs,tests/unit)
 
-.PHONY: all torture deps quickstart check check-suites check-san check-unit check-wire check-cli check-fault \
+.PHONY: all torture soak check-tsan deps quickstart check check-suites check-san check-unit check-wire check-cli check-fault \
 	lint format man fuzz fuzz-corpus bench bench-tools interop install clean
 all: $(B)/tdmqctl $(B)/brokerd
 
@@ -108,6 +109,11 @@ torture: all $(TORTURES) $(B)/unit $(FAULTS) $(B)/bench-load
 	TDMQ_LONG=1 $(B)/unit --filter '@(store_damage|overload)/*'
 	tests/fault/run.sh $(TORTURE) $$(($(TORTURE) / 5)) $$(($(TORTURE) * 3 / 10))
 
+SOAK ?= 60 # minutes
+soak: all $(B)/bench-load
+	tests/fault/soak.sh $(SOAK)
+	$(MAKE) fuzz FUZZ_SECONDS=$$(($(SOAK) * 60 / $(words $(FUZZERS))))
+
 # One harness per decoder; `fuzz` lets each look for more for FUZZ_SECONDS, `fuzz-corpus` only
 # replays what is known. What they find goes to $(B)-fuzz/found.
 FUZZ_SECONDS ?= 10
@@ -161,6 +167,16 @@ check:
 check-suites: check-unit check-wire check-cli check-fault
 check-san: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/unit/lsan.supp:print_suppressions=0
 check-san: check-unit check-wire check-cli
+# The threads of brokerd under SAN=thread; Criterion's processes do not run with it.
+RACES := $(B)/races
+check-tsan: export TSAN_OPTIONS = log_path=$(CURDIR)/$(RACES)/report
+check-tsan: all $(B)/wire $(FAULTS)
+	@rm -rf $(RACES) && mkdir -p $(RACES)
+	@$(MAKE) -s check-wire
+	@$(TAP) races sh -c 'for w in kill stop; do $(B)/fault-kill $(B)/brokerd $(RACES)/$$w 3 async $$w || exit; done'
+	@$(TAP) races $(B)/fault-wait $(B)/brokerd $(RACES)/wait 3 sync
+	@$(TAP) races $(B)/fault-meta $(B)/brokerd $(RACES)/meta 3
+	@! cat $(RACES)/report.* 2>/dev/null | grep .
 check-unit: $(B)/unit
 	@$(TAP) unit $(B)/unit --tap=-
 check-wire: all $(B)/wire
