@@ -89,7 +89,7 @@ static void metadata(struct cutover *c, const struct sums *s, struct cutover_sta
 {
 	st->done = !c->missing.n && !s->groups_missing;
 	st->safe = true;
-	st->detail = arena_fmt(&c->mem, "%zu of %d topics and %zu of %zu groups are there",
+	st->detail = arena_fmt(&c->mem, "topics there: %zu of %d, groups: %zu of %zu",
 		(size_t)c->topics - c->missing.n, c->topics,
 		c->n_groups - (size_t)s->groups_missing, c->n_groups);
 }
@@ -99,7 +99,7 @@ static void some_consumers(struct cutover *c, const struct sums *s, struct cutov
 {
 	st->done = s->active && s->moved == s->active;
 	st->safe = before->done;
-	st->detail = s->active ? arena_fmt(&c->mem, "%d of %d groups have a member there",
+	st->detail = s->active ? arena_fmt(&c->mem, "groups with a member there: %d of %d",
 					 s->moved, s->active)
 			       : "no consumer is connected anywhere";
 	if (!st->safe && c->missing.n)
@@ -129,7 +129,7 @@ static void producers(struct cutover *c, const struct sums *s,
 	all->done = new > 0 && !old;
 	some->safe = all->safe = consumers->done;
 	some->detail = all->detail = arena_fmt(
-		&c->mem, "%d producers send to the new cluster, %d to the old one", new, old);
+		&c->mem, "producers in the new cluster: %d, in the old one: %d", new, old);
 	if (!consumers->done)
 		some->why = all->why = s->first_behind ? unheard(c, s->first_behind)
 						       : "no consumer is connected anywhere";
@@ -138,16 +138,13 @@ static void producers(struct cutover *c, const struct sums *s,
 static const char *why_not_drained(struct cutover *c, const struct sums *s)
 {
 	if (s->left)
-		return arena_fmt(&c->mem,
-			"%lld messages are left in the old cluster, of group '%s'%s",
+		return arena_fmt(&c->mem, "unread in the old cluster: %lld, of group '%s'%s",
 			(long long)s->left, s->first_left->name,
 			s->with_left > 1 ? " and others" : "");
 	if (c->delayed)
-		return arena_fmt(&c->mem,
-			"%lld messages wait for their time in the old cluster",
+		return arena_fmt(&c->mem, "waiting for their time in the old cluster: %lld",
 			(long long)c->delayed);
-	return arena_fmt(&c->mem,
-		"%lld transactional messages are undecided in the old cluster",
+	return arena_fmt(&c->mem, "undecided transactional messages in the old cluster: %lld",
 		(long long)c->undecided);
 }
 
@@ -159,12 +156,12 @@ static void drained(struct cutover *c, const struct sums *s, const struct cutove
 
 	st->safe = sent->done;
 	st->done = sent->done && empty;
-	st->detail = arena_fmt(&c->mem, "%lld messages left, %lld delayed, %lld undecided",
+	st->detail = arena_fmt(&c->mem, "unread: %lld, delayed: %lld, undecided: %lld",
 		(long long)s->left, (long long)c->delayed, (long long)c->undecided);
 	if (!sent->done)
 		st->why = c->producers[SIDE_OLD]
 				  ? arena_fmt(&c->mem,
-					    "%d producers still send to the old cluster",
+					    "producers that still send to the old cluster: %d",
 					    c->producers[SIDE_OLD])
 				  : "no producer sends to the new cluster";
 }
@@ -175,7 +172,7 @@ static void all_consumers(struct cutover *c, const struct sums *s,
 	st->safe = empty->done;
 	st->done = empty->done && s->active && !s->staying;
 	st->detail =
-		arena_fmt(&c->mem, "%d groups have members in the old cluster", s->staying);
+		arena_fmt(&c->mem, "groups with members in the old cluster: %d", s->staying);
 	if (!st->safe)
 		st->why = empty->why ? empty->why : why_not_drained(c, s);
 }
@@ -188,27 +185,25 @@ static void add(struct strv *v, const char *text)
 /* Gone from the old cluster, though something is there or will come. */
 static void look_behind(struct cutover *c, const struct cutover_group *g, struct strv *dangers)
 {
+	const char *what = NULL;
+
 	if (!g->used || g->members[SIDE_OLD] || !g->members[SIDE_NEW])
 		return;
 	if (g->left)
-		add(dangers,
-			arena_fmt(&c->mem,
-				"group '%s' has left the old cluster, where %lld messages are "
-				"unread: connect a consumer there again",
-				g->name, (long long)g->left));
+		what = arena_fmt(
+			&c->mem, "messages are unread there: %lld", (long long)g->left);
 	else if (c->producers[SIDE_OLD])
-		add(dangers,
-			arena_fmt(&c->mem,
-				"group '%s' has left the old cluster, where %d producers still "
-				"send: connect a consumer there again",
-				g->name, c->producers[SIDE_OLD]));
+		what = arena_fmt(
+			&c->mem, "producers still send there: %d", c->producers[SIDE_OLD]);
 	else if (c->delayed || c->undecided)
-		add(dangers,
-			arena_fmt(&c->mem,
-				"group '%s' has left the old cluster, where %lld messages wait "
-				"for their time or for a decision: connect a consumer there "
-				"again",
-				g->name, (long long)(c->delayed + c->undecided)));
+		what = arena_fmt(&c->mem,
+			"messages wait there for their time or for a decision: %lld",
+			(long long)(c->delayed + c->undecided));
+	if (what)
+		add(dangers, arena_fmt(&c->mem,
+				     "group '%s' has left the old cluster, and %s; connect a "
+				     "consumer there again",
+				     g->name, what));
 }
 
 static void look_ahead(struct cutover *c, const struct cutover_group *g, struct strv *dangers)
@@ -223,8 +218,8 @@ static void caution(struct cutover *c, struct cutover_verdict *v)
 	if (v->next == STEP_ALL_PRODUCERS && c->undecided)
 		add(&v->cautions,
 			arena_fmt(&c->mem,
-				"%lld transactional messages are undecided in the old cluster: "
-				"it can ask only producers that are still connected to it",
+				"undecided transactional messages in the old cluster: %lld; it "
+				"can ask only producers that are still connected to it",
 				(long long)c->undecided));
 	for (size_t i = 0; i < c->n_groups; i++) {
 		const struct cutover_group *g = &c->groups[i];
@@ -232,8 +227,8 @@ static void caution(struct cutover *c, struct cutover_verdict *v)
 		if (g->left && !g->members[SIDE_OLD] && !g->members[SIDE_NEW])
 			add(&v->cautions,
 				arena_fmt(&c->mem,
-					"group '%s' is connected nowhere and has %lld messages "
-					"unread in the old cluster",
+					"group '%s' is connected nowhere; unread in the old "
+					"cluster: %lld",
 					g->name, (long long)g->left));
 		if (g->broadcast && g->members[SIDE_OLD])
 			add(&v->cautions,

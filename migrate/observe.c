@@ -12,6 +12,7 @@
 #define WAITING_MAX 1000 /* more is as good as so many */
 #define HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
 #define HALF_GROUP "CID_RMQ_SYS_TRANS"
+#define DELAY_TOPIC "SCHEDULE_TOPIC_XXXX"
 #define LEVEL_KEY "scheduleMessageOffset_" /* "done,end" */
 
 struct look {
@@ -189,32 +190,54 @@ static int look_producers(struct look *k, enum cutover_side side)
 
 /* ---- what waits ---- */
 
-static int64_t behind(struct str done_and_end)
+/*
+ * How far each level is. A broker says nothing of a level it has not delivered from, so the ends
+ * are those of the queues; queue n is level n + 1.
+ */
+static int64_t delivered(const struct kvs *table, int queue)
 {
-	struct str done;
-	int64_t from, to;
+	char key[64];
+	struct str text, done;
+	int64_t n;
 
-	str_cut(&done_and_end, ',', &done);
-	if (str_to_i64(done, 0, INT64_MAX, &from, "offset", NULL) ||
-		str_to_i64(done_and_end, 0, INT64_MAX, &to, "offset", NULL))
+	snprintf(key, sizeof(key), LEVEL_KEY "%d", queue + 1);
+	text = kvs_get(table, key);
+	if (!text.p)
 		return 0;
-	return MAX(to - from, 0);
+	str_cut(&text, ',', &done);
+	return str_to_i64(done, 0, INT64_MAX, &n, "offset", NULL) ? 0 : n;
+}
+
+static int look_delayed_at(
+	struct look *k, const struct broker *b, const struct queue_stats *ends)
+{
+	struct kvs table;
+	int rc = b->addr ? admin_runtime(k->from, b->addr, &k->mem, &table, k->e) : 0;
+
+	for (size_t i = 0; !rc && b->addr && i < ends->n; i++) {
+		const struct queue_stat *q = &ends->v[i];
+
+		if (!strcmp(q->q.broker, b->name))
+			k->c->delayed +=
+				MAX(q->max - MAX(delivered(&table, q->q.queue), q->min), 0);
+	}
+	return rc;
 }
 
 static int look_delayed_apache(struct look *k)
 {
 	const struct cluster *cl;
-	struct kvs table;
-	int rc = admin_cluster(k->from, &cl, k->e);
+	struct queue_stats ends;
+	int rc = admin_topic_stats(k->from, DELAY_TOPIC, &k->mem, &ends, k->e);
 
-	for (size_t i = 0; !rc && i < cl->n; i++) {
-		if (!cl->v[i].addr)
-			continue;
-		rc = admin_runtime(k->from, cl->v[i].addr, &k->mem, &table, k->e);
-		for (size_t j = 0; !rc && j < table.n; j++)
-			if (str_starts(table.v[j].key, STR(LEVEL_KEY)))
-				k->c->delayed += behind(table.v[j].value);
+	if (rc == TQ_ENOTOPIC) {
+		err_clear(k->e);
+		return 0;
 	}
+	if (!rc)
+		rc = admin_cluster(k->from, &cl, k->e);
+	for (size_t i = 0; !rc && i < cl->n; i++)
+		rc = look_delayed_at(k, &cl->v[i], &ends);
 	return rc;
 }
 

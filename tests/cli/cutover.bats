@@ -106,7 +106,7 @@ contexts:
 
 @test "migrate switch: says what is next, what is not safe and why" {
 	run -9 --separate-stderr tdmqctl migrate switch status all-producers --from-context old
-	[[ $output == *metadata*done*'1 of 1 topics'* ]]
+	[[ $output == *metadata*done*'topics there: 1 of 1'* ]]
 	[[ $stderr == *'all-producers'*'not safe'* ]]
 	[[ $stderr == *"first 'some-consumers'"* ]]
 	run -0 --separate-stderr tdmqctl migrate switch status --from-context old
@@ -145,7 +145,7 @@ member() {
 	[ "$(json 'sorted((i["side"], i["kind"], i["group"], ":" in i["address"]) for i in d["items"])' <<<"$output")" = \
 		"[('new', 'consumer', 'pay-svc', True), ('old', 'consumer', 'pay-svc', True)]" ]
 	run -8 --separate-stderr tdmqctl migrate switch status some-producers --from-context old --wait 300ms --interval 100ms
-	[[ $stderr == *'0 producers send to the new cluster'* ]]
+	[[ $stderr == *'producers in the new cluster: 0'* ]]
 	kill "$old"
 	wait "$old" || :
 	tdmqctl -q -s "$OLD" message send orders --body unread >/dev/null
