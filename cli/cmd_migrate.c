@@ -260,13 +260,32 @@ static int migrate_run(struct ctx *cx, const void *args)
 	return rc;
 }
 
+/* ---- verify ---- */
+
+static int migrate_verify(struct ctx *cx, const void *args)
+{
+	struct plan_args a = *(const struct plan_args *)args;
+	struct work w;
+	int rc;
+
+	a.on_conflict = ON_CONFLICT_FAIL;
+	if (a.files.n == 1 && migrate_names_task(a.files.v[0]))
+		return migrate_verify_task(cx, a.files.v[0], &a.to, a.failed);
+	work_init(&w);
+	rc = prepare(cx, &a, &w);
+	if (!rc)
+		rc = migrate_verify_plan(cx, &w.plan, a.failed);
+	work_release(&w);
+	return rc;
+}
+
 /* ---- the table ---- */
 
 #define READ_OPTS \
 	OPT_STR(0, "csv-columns", "member=heading,...", struct plan_args, csv_columns, \
 		"what the columns of a CSV sheet are, as topic=HEADING")
 
-#define PLAN_OPTS \
+#define MAP_OPTS \
 	READ_OPTS, \
 		OPT_ENUM(0, "target", struct plan_args, target, target_modes, TARGET_CLUSTER, \
 			"keep each name's namespace, or put all into --namespace"), \
@@ -276,13 +295,15 @@ static int migrate_run(struct ctx *cx, const void *args)
 			"another name for a namespace of the source"), \
 		OPT_STR_DEFAULT(0, "queues", "keep|scale|n", struct plan_args, queues, \
 			"scale", "queues per broker: as they are, spread, or n"), \
-		OPT_ENUM(0, "on-conflict", struct plan_args, on_conflict, on_conflict_names, \
-			ON_CONFLICT_FAIL, "what exists with other settings"), \
 		OPT_BOOL(0, "relaxed-types", struct plan_args, relaxed, \
 			"let every topic take messages of all types"), \
 		OPT_BOOL(0, "failed", struct plan_args, failed, \
 			"show only what is refused, in conflict or failed"), \
 		TO_OPTS(struct plan_args)
+
+#define PLAN_OPTS \
+	MAP_OPTS, OPT_ENUM(0, "on-conflict", struct plan_args, on_conflict, on_conflict_names, \
+			  ON_CONFLICT_FAIL, "what exists with other settings")
 
 static const struct opt inspect_opts[] = { READ_OPTS, OPT_END };
 
@@ -298,6 +319,8 @@ static const struct opt run_opts[] = {
 	OPT_STR(0, "name", "text", struct plan_args, name, "what the task is called"),
 	OPT_END,
 };
+
+static const struct opt verify_opts[] = { MAP_OPTS, OPT_END };
 
 #define FORMS \
 	"FILE is the rocketmq-metadata-export.json of Apache's export.sh, a metadata.json, " \
@@ -340,6 +363,12 @@ const struct cmd cmd_migrate[] = {
 		"that was killed or stopped goes on with 'migrate resume'. A task takes 1,000 "
 		"topics and 1,000 groups. Exit status 3 when some items failed." },
 	MIGRATE_TASK_CMDS,
+	{ "verify", "whether the cluster has what a task or file says",
+		{ ARG(ARG_MANY, NAMES_FILE, "TASK|FILE", struct plan_args, files), ARG_END },
+		verify_opts, sizeof(struct plan_args), migrate_verify, 0, "migrate verify 12",
+		"At any time after the import, item by item, settings too. A number is a task, "
+		"anything else a file; with a file, the options say how it was imported. Exit "
+		"status 20 when something is missing or has other settings." },
 	MIGRATE_OFFSETS,
 	MIGRATE_SWITCH,
 	CMD_END,

@@ -18,6 +18,13 @@ int migrate_journal(struct ctx *cx, int to, struct journal *j) MUST_USE;
 int migrate_carry_out(struct ctx *cx, struct task *t, const struct plan *p, struct target *tg,
 	struct journal *j, const struct report_filter *f) MUST_USE;
 
+/* migrate verify: whether the word is the number of a task, and what to do with one or a plan. */
+bool migrate_names_task(const char *text);
+int migrate_verify_task(
+	struct ctx *cx, const char *id, const struct to_args *to, bool failed_only) MUST_USE;
+int migrate_verify_plan(struct ctx *cx, const struct plan *p, bool failed_only) MUST_USE;
+extern const struct view view_verify;
+
 struct task_args {
 	const char *id;
 	bool failed, watch, force;

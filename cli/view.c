@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view: columns and JSON of the kinds. */
 #include "migrate_more.h"
+#include "migrate_work.h"
 #include "msg.h"
 #include "names.h"
 #include "store_offline.h"
@@ -268,8 +269,8 @@ const struct view *const views[] = { &view_namespace, &view_topic, &view_group, 
 	&view_quota, &view_queue_stat, &view_route, &view_lag, &view_lag_group, &view_member,
 	&view_offset, &message_view, &view_dlq, &view_sent, &view_message_id, &view_version,
 	&view_store_part, &view_store_finding, &view_store_finding_plan, &view_handover,
-	&view_delay, &view_transaction, &view_context, &view_position, &view_switch,
-	&view_switch_event, &view_switch_group, &view_switch_client, &view_role,
+	&view_delay, &view_transaction, &view_context, &view_position, &view_verify,
+	&view_switch, &view_switch_event, &view_switch_group, &view_switch_client, &view_role,
 	&view_acl_state, &view_acl_can, &view_address, NULL };
 
 const struct view *view_topics(const struct ctx *cx)

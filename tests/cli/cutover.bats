@@ -161,3 +161,26 @@ member() {
 	run -2 --separate-stderr tdmqctl migrate switch status nonsense --from-context old
 	run -2 --separate-stderr tdmqctl migrate switch
 }
+
+@test "migrate verify: tells what is missing or different days later" {
+	DATA=$ROOT/tests/data/apache
+	tdmqctl -q migrate run "$DATA/shop" >/dev/null
+	id=$(tdmqctl migrate list -o json | json 'd["items"][-1]["id"]')
+	run -0 --separate-stderr tdmqctl migrate verify "$id"
+	[[ $output == *same* ]]
+	run -0 --separate-stderr tdmqctl migrate verify "$DATA/shop" --failed -o json
+	[ "$(json 'd["items"]' <<<"$output")" = '[]' ]
+	name=$(tdmqctl topic list -A -o json | json '[i["metadata"]["namespace"] + "%" + i["metadata"]["name"] for i in d["items"] if i["metadata"]["namespace"] == "shop"][0]')
+	tdmqctl -q topic delete "$name" --yes
+	group=$(tdmqctl group list -A -o json | json '[i["metadata"]["namespace"] + "%" + i["metadata"]["name"] for i in d["items"] if i["metadata"]["namespace"] == "shop"][0]')
+	tdmqctl -q group update "$group" --retry-max 3
+	for what in "$id" "$DATA/shop"; do
+		run -20 --separate-stderr tdmqctl migrate verify "$what" --failed -o json
+		[ "$(json 'sorted((i["kind"], i["state"]) for i in d["items"])' <<<"$output")" = \
+			"[('group', 'differs'), ('topic', 'missing')]" ]
+		[[ $stderr == *'other settings: 1, missing: 1'* ]]
+	done
+	run -4 --separate-stderr tdmqctl migrate verify 999
+	tdmqctl -q migrate run "$DATA/shop" --on-conflict update >/dev/null
+	run -0 --separate-stderr tdmqctl migrate verify "$DATA/shop"
+}

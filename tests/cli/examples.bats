@@ -35,7 +35,7 @@ prepare() {
 # Exit status of an example that names something no test can have: an id, a number.
 expected() {
 	case $1 in
-	*'message get '* | *'migrate status '* | *'migrate re'[st]* | *'migrate cancel '* | *'migrate rollback '* | *'delay cancel '* | *'transaction resume '* | *'offset undo'*) echo 4 ;;
+	*'message get '* | *'migrate status '* | *'migrate verify '* | *'migrate re'[st]* | *'migrate cancel '* | *'migrate rollback '* | *'delay cancel '* | *'transaction resume '* | *'offset undo'*) echo 4 ;;
 	*'--from-context old'*) echo 7 ;;
 	*'migrate export '*' --region '*) echo 6 ;; # no keys of a cloud
 	*) echo 0 ;;
