@@ -39,6 +39,9 @@ static int can(struct ctx *cx, const void *args)
 	cJSON_AddStringToObject(o, "rule", rule);
 	rc = out_object(cx->out, &view_acl_can, o, &cx->err);
 	cJSON_Delete(o);
+	if (!rc && !yes)
+		rc = err_set(&cx->err, TQ_EDENIED, "role '%s' may not %s: %s", a->role,
+			a->action, rule);
 	return rc;
 }
 

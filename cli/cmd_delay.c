@@ -11,7 +11,7 @@
 #define AGAIN_MAX 30
 
 static const struct col delay_cols[] = {
-	{ "id", "id", COL_TEXT, 0 },
+	{ "id", "id", COL_TEXT, COL_WHOLE },
 	{ "due", "dueMs", COL_TIME, 0 },
 	{ "topic", "topic", COL_TEXT, 0 },
 	{ "namespace", "namespace", COL_TEXT, COL_WIDE },
@@ -20,7 +20,7 @@ static const struct col delay_cols[] = {
 	{ "keys", "keys", COL_TEXT, 0 },
 	{ "size", "size", COL_BYTES, 0 },
 	{ "stored", "storedMs", COL_TIME, COL_WIDE },
-	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE },
+	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE | COL_WHOLE },
 	COL_END,
 };
 const struct view view_delay = { "WaitingMessage", "id", delay_cols, false };

@@ -135,10 +135,10 @@ static const struct opt send_opts[] = {
 	OPT_END,
 };
 
-static const struct col sent_cols[] = { { "id", "id", COL_TEXT, 0 },
+static const struct col sent_cols[] = { { "id", "id", COL_TEXT, COL_WHOLE },
 	{ "broker", "broker", COL_TEXT, 0 }, { "queue", "queue", COL_NUMBER, 0 },
 	{ "offset", "offset", COL_NUMBER, 0 }, { "ms", "ms", COL_NUMBER, 0 },
-	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE }, COL_END };
+	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE | COL_WHOLE }, COL_END };
 const struct view view_sent = { "SentMessage", "id", sent_cols, false };
 
 /* A half message that was sent. */
@@ -294,6 +294,8 @@ static int send_properties(
 
 static int read_body(struct ctx *cx, const struct send_args *a, struct buf *body)
 {
+	int rc;
+
 	if (a->body && a->file)
 		return err_set(&cx->err, TQ_EUSAGE, "--body and --file exclude each other");
 	if (a->body) {
@@ -305,7 +307,11 @@ static int read_body(struct ctx *cx, const struct send_args *a, struct buf *body
 		err_set(&cx->err, TQ_EUSAGE, "nothing to send");
 		return err_hint(&cx->err, "give --body TEXT, --file FILE, or pipe the body in");
 	}
-	return fsio_read_file(a->file ? a->file : "-", MESSAGE_MAX_BODY, body, &cx->err);
+	rc = fsio_read_file(a->file ? a->file : "-", MESSAGE_MAX_BODY, body, &cx->err);
+	if (rc || body->n || a->file)
+		return rc;
+	err_set(&cx->err, TQ_EUSAGE, "nothing came from standard input");
+	return err_hint(&cx->err, "an empty message is sent with --body ''");
 }
 
 static int send_all(struct ctx *cx, const struct send_args *a, const struct outgoing *out)
@@ -810,7 +816,7 @@ struct decode_args {
 	const char *id;
 };
 
-static const struct col decoded_cols[] = { { "id", "id", COL_TEXT, 0 },
+static const struct col decoded_cols[] = { { "id", "id", COL_TEXT, COL_WHOLE },
 	{ "broker-address", "offsetId.address", COL_TEXT, 0 },
 	{ "physical-offset", "offsetId.physicalOffset", COL_NUMBER, 0 },
 	{ "client-ip", "uniqueId.ip", COL_TEXT, 0 },

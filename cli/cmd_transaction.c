@@ -7,7 +7,7 @@
 #define ASK_MAX 1000
 
 static const struct col transaction_cols[] = {
-	{ "id", "id", COL_TEXT, 0 },
+	{ "id", "id", COL_TEXT, COL_WHOLE },
 	{ "state", "state", COL_TEXT, 0 },
 	{ "topic", "topic", COL_TEXT, 0 },
 	{ "namespace", "namespace", COL_TEXT, COL_WIDE },
@@ -16,7 +16,7 @@ static const struct col transaction_cols[] = {
 	{ "keys", "keys", COL_TEXT, 0 },
 	{ "size", "size", COL_BYTES, 0 },
 	{ "born", "bornMs", COL_TIME, 0 },
-	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE },
+	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE | COL_WHOLE },
 	COL_END,
 };
 const struct view view_transaction = { "Transaction", "id", transaction_cols, false };

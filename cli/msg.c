@@ -13,7 +13,7 @@
 #include "table.h"
 #include "when.h"
 
-static const struct col message_cols[] = { { "id", "id", COL_TEXT, 0 },
+static const struct col message_cols[] = { { "id", "id", COL_TEXT, COL_WHOLE },
 	{ "topic", "topic", COL_TEXT, COL_WIDE },
 	{ "origin-topic", "originTopic", COL_TEXT, COL_ONE },
 	{ "broker", "broker", COL_TEXT, COL_WIDE }, { "queue", "queue", COL_NUMBER, 0 },
@@ -23,11 +23,12 @@ static const struct col message_cols[] = { { "id", "id", COL_TEXT, 0 },
 	{ "stored", "storeTimeMs", COL_TIME, 0 }, { "born", "bornTimeMs", COL_TIME, COL_WIDE },
 	{ "born-host", "bornHost", COL_TEXT, COL_WIDE },
 	{ "store-host", "storeHost", COL_TEXT, COL_WIDE },
-	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE },
+	{ "offset-id", "offsetId", COL_TEXT, COL_WIDE | COL_WHOLE },
 	{ "resent", "resent", COL_BOOL, COL_WIDE },
 	{ "properties", "propertyList", COL_TEXT, COL_ONE },
 	{ "body", "body", COL_TEXT, COL_ONE },
-	{ "body-base64", "bodyBase64", COL_TEXT, COL_ONE }, COL_END };
+	{ "body-base64", "bodyBase64", COL_TEXT, COL_ONE },
+	{ "body-hex", "bodyHex", COL_TEXT, COL_ONE }, COL_END };
 const struct view message_view = { "Message", "id", message_cols, false };
 
 const char *const msg_body_names[] = { "auto", "raw", "text", "json", "hex", "base64", NULL };

@@ -60,8 +60,10 @@ int producer_new(struct ctx *cx, const char *topic, struct producer **out)
 	}
 	if (!p->n) {
 		mem_free(p);
-		return err_set(&cx->err, TQ_EDENIED,
-			"topic '%s' has no queue that may be written to", ctx_name(cx, topic));
+		err_set(&cx->err, TQ_EDENIED, "topic '%s' has no queue that may be written to",
+			ctx_name(cx, topic));
+		return err_hint(&cx->err, "its permissions, and whether its broker is drained: "
+					  "tdmqctl topic route TOPIC");
 	}
 	p->turn = arc4random_uniform((uint32_t)p->n); /* not each first message to one queue */
 	*out = p;

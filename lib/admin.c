@@ -113,7 +113,8 @@ static const struct {
 	int code;
 	const char *hint;
 } hints[] = {
-	{ TQ_EDENIED, "check TDMQCTL_ACCESS_KEY and the secret, and what they may do" },
+	{ TQ_EDENIED,
+		"who asks is said by TDMQCTL_ACCESS_KEY or TDMQCTL_ROLE; what a role may do: tdmqctl acl can ROLE ..." },
 	{ TQ_EOFFLINE, "see who is connected: tdmqctl group clients GROUP" },
 	{ TQ_ENOTOPIC, "see which topics exist: tdmqctl topic list -A" },
 	{ TQ_EBUSY, "wait a moment and try again" },

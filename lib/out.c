@@ -277,6 +277,7 @@ static void begin_table(struct out *o)
 	for (size_t i = 0; i < o->ncols; i++)
 		cols[i] = (struct table_col){ .name = o->cols[i]->name,
 			.right = is_right(o->cols[i]),
+			.whole = o->cols[i]->flags & COL_WHOLE,
 			.optional = o->cols[i]->flags & COL_OPTIONAL && !o->opts.columns.n };
 	table_init(&o->table, cols, o->ncols, (size_t)o->opts.width, !o->opts.no_headers);
 	mem_free(cols);

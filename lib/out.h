@@ -55,6 +55,7 @@ enum col_flags {
 	COL_OPTIONAL = 2, /* first to go on a narrow terminal */
 	COL_ONE = 4, /* only in the page of one object */
 	COL_STATE = 8, /* coloured by its word: ok/warning/failed ... */
+	COL_WHOLE = 16, /* an id, to be copied from the screen: never wrapped */
 };
 
 struct col {

@@ -165,25 +165,29 @@ static size_t total_width(const struct table *t)
 	return total;
 }
 
-static void fit(struct table *t)
+static struct table_col *widest_to_wrap(struct table *t)
 {
 	struct table_col *widest = NULL;
-	size_t total, excess;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct table_col *c = &t->cols[i];
+
+		if (!c->dropped && !c->right && !c->whole && c->width > WRAP_LEAST &&
+			(!widest || c->width > widest->width))
+			widest = c;
+	}
+	return widest;
+}
+
+static void fit(struct table *t)
+{
+	struct table_col *c;
 
 	for (size_t i = t->n; i-- > 0 && total_width(t) > t->width;)
 		if (t->cols[i].optional)
 			t->cols[i].dropped = true;
-	total = total_width(t);
-	if (total <= t->width)
-		return;
-	for (size_t i = 0; i < t->n; i++)
-		if (!t->cols[i].dropped && !t->cols[i].right &&
-			(!widest || t->cols[i].width > widest->width))
-			widest = &t->cols[i];
-	excess = total - t->width;
-	if (widest && widest->width > WRAP_LEAST)
-		widest->width = widest->width > excess + WRAP_LEAST ? widest->width - excess
-								    : WRAP_LEAST;
+	while (total_width(t) > t->width && (c = widest_to_wrap(t)))
+		c->width -= MIN(total_width(t) - t->width, c->width - WRAP_LEAST);
 }
 
 void table_settle(struct table *t)

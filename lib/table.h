@@ -18,6 +18,7 @@
 struct table_col {
 	const char *name; /* borrowed; shown in capitals */
 	bool right; /* numbers */
+	bool whole; /* never wrapped */
 	bool optional; /* may be dropped when the terminal is too narrow */
 	bool dropped; /* set by table_settle() */
 	size_t width; /* set by table_settle() */
@@ -45,7 +46,8 @@ void table_release(struct table *t);
 void table_row(struct table *t, const struct table_cell *cells); /* n cells; copies */
 /*
  * Fixes the widths from the header and the rows held. Too wide for the terminal: optional columns
- * go, the last one first; then the widest column of text is wrapped.
+ * go, the last one first; then columns of text are wrapped, the widest first. If what stays
+ * whole is too wide, so are the lines.
  */
 void table_settle(struct table *t);
 /* Appends the header, the first time, and the rows held; forgets them. */

@@ -141,13 +141,14 @@ role() { # NAME: fresh, its token in NAME.tok
 	tdmqctl -q role grant app -N shop --topic orders --produce
 	run -0 tdmqctl acl can app produce --topic orders -N shop
 	[[ $output == *yes*'topic shop%orders: produce'* ]]
-	run -0 tdmqctl acl can app consume --topic orders -N shop -o json
+	run -6 --separate-stderr tdmqctl acl can app consume --topic orders -N shop -o json
 	[ "$(json 'd["allowed"]' <<<"$output")" = False ]
+	[[ $stderr == *"role 'app' may not consume"* ]]
 	run -0 tdmqctl acl can app consume --group pay-svc -N shop
 	[[ $output == *yes*'namespace shop: consume'* ]]
-	run -0 tdmqctl acl can app consume --topic t -N bank
+	run -6 tdmqctl acl can app consume --topic t -N bank
 	[[ $output == *no*'no grant for namespace bank'* ]]
-	run -0 tdmqctl acl can app consume --topic RMQ_SYS_TRACE_TOPIC
+	run -6 tdmqctl acl can app consume --topic RMQ_SYS_TRACE_TOPIC
 	[[ $output == *no*system* ]]
 	run -2 tdmqctl acl can app fly --topic t
 }

@@ -329,6 +329,21 @@ Test(out, a_narrow_terminal_drops_then_wraps)
 		"\xe8\xae\xa2\xe5\x8d\x95                    -  900ms  12\n");
 }
 
+Test(out, ids_stay_whole_on_a_narrow_terminal)
+{
+	static const struct col own[] = { { "id", "name", COL_TEXT, COL_WHOLE },
+		{ "state", "state", COL_TEXT, 0 }, COL_END };
+	static const struct view ids = { "Thing", "name", own, false };
+	char *text;
+
+	cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetArrayItem(items, 0), "name",
+		cJSON_CreateString("C000020202F527EB87F4734FC69D0000"));
+	text = listed(&ids, &(struct out_opts){ .width = 20 });
+	cr_assert_not_null(text);
+	cr_expect_not_null(strstr(text, "C000020202F527EB87F4734FC69D0000  ok\n"), "%s", text);
+	mem_free(text);
+}
+
 Test(out, colours_only_when_asked)
 {
 	struct out_opts opts = { .colour = true, .filter = "name=orders" };
