@@ -46,10 +46,11 @@
 #define NEAR_MS 120000 /* what is due within this time goes to the heap */
 #define AHEAD_MAX_MS 60000 /* of the event */
 #define AGAIN_MS 1000 /* after a store or metadb that refused */
-#define BATCH 8192 /* rows that one round inserts, deletes, reads */
+#define BATCH 8192 /* rows that one round inserts, or that are worth one that deletes */
+#define MOST 32768 /* rows that one round deletes, reads: what a sync costs is shared by many */
 #define TURN_MAX 512 /* deliveries or copies of a turn, so that clients get their turn */
 #define TURN_BYTES (4 << 20)
-#define DONE_MAX (4 * BATCH)
+#define DONE_MAX (2 * MOST)
 #define PROGRESS_KEY 0 /* in `delays`: the levels are 1 to 18 */
 
 #define NEVER INT64_MAX
@@ -326,6 +327,24 @@ static int take_int(void *arg, struct meta *m, struct err *e UNUSED)
 	return 0;
 }
 
+/*
+ * Rows that follow each other, of one time and with no number left out, go by one statement. The
+ * numbers between are all deleted, so no other row can be hit.
+ */
+static int delete_rows(struct meta *m, const struct timed_item *v, size_t n, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0, first; !rc && i < n; i++) {
+		for (first = i; i + 1 < n && v[i + 1].due == v[first].due &&
+				v[i + 1].seq == v[i].seq + 1;)
+			i++;
+		rc = meta_exec(
+			m, STMT_TIMERS_DELETE, e, "iii", v[first].due, v[first].seq, v[i].seq);
+	}
+	return rc;
+}
+
 static int write_rows(struct meta *m, const struct round *r, struct err *e)
 {
 	int rc = 0;
@@ -338,19 +357,17 @@ static int write_rows(struct meta *m, const struct round *r, struct err *e)
 	}
 	if (!rc && r->followed >= 0)
 		rc = meta_exec(m, STMT_DELAY_PUT, e, "di", PROGRESS_KEY, r->followed);
-	for (size_t i = 0; !rc && i < r->n_del; i++)
-		rc = meta_exec(m, STMT_TIMER_DELETE, e, "ii", r->del[i].due, r->del[i].seq);
-	return rc;
+	return rc ? rc : delete_rows(m, r->del, r->n_del, e);
 }
 
 static int refill(struct meta *m, struct round *r, struct err *e)
 {
 	struct rows rows = { r->got, 0 };
 	int rc = meta_each(m, STMT_TIMERS_DUE, take_row, &rows, e, "iiid", r->edge.due,
-		r->edge.seq, r->horizon, BATCH);
+		r->edge.seq, r->horizon, MOST);
 
 	r->n_got = rows.n;
-	if (rows.n == BATCH)
+	if (rows.n == MOST)
 		r->edge = rows.v[rows.n - 1];
 	else if (r->horizon > r->edge.due)
 		r->edge = (struct timed_item){ .due = r->horizon, .seq = INT64_MAX };
@@ -500,7 +517,7 @@ static void take_deletes(struct timed *t, struct round *r)
 	int64_t durable = store_durable(t->o.store);
 	size_t n = 0;
 
-	while (n < MIN(t->n_done, BATCH) && t->done[n].end_off <= durable)
+	while (n < MIN(t->n_done, MOST) && t->done[n].end_off <= durable)
 		n++;
 	if (n < BATCH && t->n_done >= BATCH)
 		store_sync_soon(t->o.store);
@@ -515,7 +532,7 @@ static void take_deletes(struct timed *t, struct round *r)
 /* When the heap should get more; NEVER: not before something else has happened. */
 static int64_t refill_at(const struct timed *t)
 {
-	if (t->followed < t->start_end || t->heap.n >= BATCH || t->beyond == NEVER ||
+	if (t->followed < t->start_end || t->heap.n >= MOST || t->beyond == NEVER ||
 		(t->roll >= ROLL_SELECTING && t->beyond > t->roll_due))
 		return NEVER;
 	return t->beyond - NEAR_MS / 2;
@@ -529,7 +546,7 @@ static void take_refill(struct timed *t, struct round *r, int64_t now_ms)
 	r->horizon = now_ms + NEAR_MS;
 	if (t->roll >= ROLL_SELECTING)
 		r->horizon = MIN(r->horizon, t->roll_due);
-	r->got = mem_array(BATCH, sizeof(*r->got));
+	r->got = mem_array(MOST, sizeof(*r->got));
 }
 
 static void take_roll(struct timed *t, struct round *r, int64_t now_ms)

@@ -8,7 +8,7 @@
 
 #include "base.h"
 
-#define TIMEDHEAP_MAX 16384
+#define TIMEDHEAP_MAX 65536
 
 struct timed_item {
 	int64_t due, seq, phys; /* ms since 1970; order of acceptance; record in the log */

@@ -543,6 +543,8 @@ Test(timed, many_at_once_come_each_once_and_in_order)
 	cr_assert_eq(mkdir(b.dir, 0700), 0);
 	b.store_opts.commitlog_file_bytes = 64 << 20;
 	b.store_opts.queue_file_units = 60000;
+	b.store_opts.index_slots = 50000;
+	b.store_opts.index_entries = 200000;
 	meta_box_open(&b.meta);
 	open_parts(&b);
 	for (int i = 0; i < N; i++) {
