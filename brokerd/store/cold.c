@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads that would wait for the disk. The loop asks the kernel first (near the end of the log it
- * need not), and where something is missing a reading thread touches it in the map, so that the
+ * need not, and an answer holds for WARM_MS and all of a part of the log), and where something is missing a reading thread touches it in the map, so that the
  * pages are there, for the loop too, when the read is tried again:
  *
  *	loop	store_read(no_wait) = STORE_COLD, store_warm() ----.        .--> done(): read again
@@ -27,8 +27,8 @@
 #define PIECE_GAP (64 << 10) /* closer ones are read as one */
 #define AHEAD (1 << 20) /* behind a read that goes through the log without gaps */
 #define RECENT (8 << 20) /* written by this process, so long ago at most: still in memory */
-#define WINDOW (256 << 10)
-#define WINDOW_MS 1000
+#define PART (1 << 20) /* what the kernel is asked for at once */
+#define WARM_MS 1000
 
 struct piece {
 	struct segment *g; /* referenced */
@@ -52,23 +52,36 @@ struct cold {
 
 /* ---- asking ---- */
 
-bool cold_is_near(struct store *s, const struct segment *g, int64_t off, int64_t n)
+/* The same of a whole part, as far as it is written. */
+static bool part_is_near(
+	struct store *s, const struct segment *g, int64_t part, int64_t now, struct near *known)
 {
-	struct warm_window *w = &s->window;
-	int64_t now;
+	struct warm *w = &s->warm[part % WARM_SLOTS];
+	int64_t from = MAX(part * PART, g->base),
+		to = MIN((part + 1) * PART, g->base + g->size);
 
-	if (off >= MAX(commitlog_appended(&s->log) - RECENT, s->crc_below))
-		return true;
-	now = clock_mono_ms();
-	if (w->base == g->base && off >= w->from && off + n <= w->to && now < w->until_ms)
-		return true;
-	if (!segment_resident(g, off, MAX(n, WINDOW))) {
-		if (n >= WINDOW || !segment_resident(g, off, n))
+	if (w->base != g->base || w->part != part || now >= w->until_ms) {
+		if (!segment_resident(g, from, MIN(to, commitlog_appended(&s->log)) - from))
 			return false;
-	} else {
-		*w = (struct warm_window){ g->base, off, off + MAX(n, WINDOW),
-			now + WINDOW_MS };
+		*w = (struct warm){ g->base, part, now + WARM_MS };
 	}
+	*known = (struct near){ from, to };
+	return true;
+}
+
+bool cold_is_near(
+	struct store *s, const struct segment *g, int64_t off, int64_t n, struct near *known)
+{
+	int64_t recent = MAX(commitlog_appended(&s->log) - RECENT, s->crc_below), now;
+
+	if (off >= recent) {
+		*known = (struct near){ recent, INT64_MAX };
+		return true;
+	}
+	now = clock_mono_ms();
+	for (int64_t part = off / PART; part <= (off + n - 1) / PART; part++)
+		if (!part_is_near(s, g, part, now, known))
+			return segment_resident(g, off, n);
 	return true;
 }
 

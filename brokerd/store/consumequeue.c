@@ -105,9 +105,17 @@ static void drop_tail(struct cq *c, struct queue *q)
 	q->tail_cap = 0;
 }
 
+static void reads_forget(struct cq *c, const struct queue *q)
+{
+	for (int i = 0; c->reads && i < CQ_READS; i++)
+		if (c->reads[i].q == q)
+			c->reads[i].q = NULL;
+}
+
 static void queue_forget(struct cq *c, struct queue *q)
 {
 	fds_forget(c, q);
+	reads_forget(c, q);
 	list_clean(c, q);
 	if (q->prev_unsynced)
 		DL_DELETE2(c->unsynced, q, prev_unsynced, next_unsynced);
@@ -138,10 +146,12 @@ void cq_release(struct cq *c)
 {
 	cq_forget_all(c);
 	fds_forget(c, NULL);
+	mem_free(c->reads);
 	mem_free(c->dir);
 }
 
 #define KEY_MAX (255 + 4)
+#define CQ_REUSE 256 /* units: all that a pull without a filter can take */
 
 static size_t make_key(char *key, struct str topic, int id)
 {
@@ -426,20 +436,47 @@ static bool read_units(struct cq *c, struct queue *q, int64_t off, int n)
 	return true;
 }
 
+/* Behind the last unit from off on that lies in the same file. */
+static int64_t end_in_file(const struct cq *c, const struct queue *q, int64_t off)
+{
+	int64_t fu = cq_file_units(c), end = MIN(q->max, (off / fu + 1) * fu);
+
+	return q->tail ? MIN(end, q->tail_at) : end;
+}
+
+/* What was read and has off, and behind it as much as a pull may want or the file has; NULL. */
+static const struct cq_read *read_already(
+	const struct cq *c, const struct queue *q, int64_t off, int64_t end)
+{
+	int64_t wanted = MIN(off + CQ_REUSE, end);
+
+	for (int i = 0; c->reads && i < CQ_READS; i++) {
+		const struct cq_read *r = &c->reads[i];
+
+		if (r->q == q && off >= r->at && wanted <= r->at + r->n)
+			return r;
+	}
+	return NULL;
+}
+
 const char *cq_units(struct cq *c, struct queue *q, int64_t off, int n, int *got)
 {
+	const struct cq_read *r;
 	int64_t fu = cq_file_units(c), end;
 
 	*got = 0;
 	if (off >= q->max || off < MAX(q->first, 0)) /* whatever a client calls an offset */
 		return NULL;
-	end = MIN(q->max, (off / fu + 1) * fu);
 	if (q->tail && off >= q->tail_at) {
-		*got = (int)MIN(end - off, n);
+		*got = (int)MIN(MIN(q->max, (off / fu + 1) * fu) - off, n);
 		return q->tail + (off - q->tail_at) * CQ_UNIT;
 	}
-	if (q->tail)
-		end = MIN(end, q->tail_at);
+	end = end_in_file(c, q, off);
+	r = read_already(c, q, off, end);
+	if (r) {
+		*got = (int)MIN(r->at + r->n - off, n);
+		return r->units + (off - r->at) * CQ_UNIT;
+	}
 	n = (int)MIN(MIN(end - off, n), CQ_READ_UNITS);
 	if (!read_units(c, q, off, n))
 		return NULL;
@@ -449,16 +486,30 @@ const char *cq_units(struct cq *c, struct queue *q, int64_t off, int n, int *got
 
 bool cq_resident(struct cq *c, struct queue *q, int64_t off)
 {
-	int64_t fu = cq_file_units(c), n;
+	int64_t fu = cq_file_units(c), end;
+	struct cq_read *r;
+	ssize_t want;
 	int fd;
 
 	if (off >= q->max || off < MAX(q->first, 0) || (q->tail && off >= q->tail_at))
 		return true;
+	end = end_in_file(c, q, off);
+	if (read_already(c, q, off, end))
+		return true;
 	fd = open_file(c, q, off / fu, false);
 	if (fd < 0)
 		return true;
-	n = MIN(MIN(q->max, (off / fu + 1) * fu) - off, CQ_READ_UNITS) * CQ_UNIT;
-	return vfs()->pread_nowait(fd, c->read, (size_t)n, off % fu * CQ_UNIT) == n;
+	if (!c->reads)
+		c->reads = mem_array(CQ_READS, sizeof(*c->reads));
+	r = &c->reads[c->reads_turn++ % CQ_READS];
+	r->q = NULL;
+	r->at = off;
+	r->n = (int)MIN(end - off, CQ_READ_UNITS);
+	want = (ssize_t)r->n * CQ_UNIT;
+	if (vfs()->pread_nowait(fd, r->units, (size_t)want, off % fu * CQ_UNIT) != want)
+		return false;
+	r->q = q;
+	return true;
 }
 
 char *cq_path(const struct cq *c, const struct queue *q, int64_t off, int64_t *at)

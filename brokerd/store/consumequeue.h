@@ -23,6 +23,7 @@
 #define CQ_FILLER 0x7fffffffu /* size of a unit that stands for nothing */
 #define CQ_FDS 64
 #define CQ_READ_UNITS 800 /* at most so many are looked at in one read */
+#define CQ_READS 8 /* readers far behind that do not ask for the same units again */
 
 struct queue {
 	UT_hash_handle hh;
@@ -50,6 +51,14 @@ struct queue {
 	char key[]; /* topic, then the id */
 };
 
+/* Units of a file as they were read: what is written there never changes. */
+struct cq_read {
+	const struct queue *q; /* NULL: nothing */
+	int64_t at;
+	int n;
+	char units[CQ_READ_UNITS * CQ_UNIT];
+};
+
 struct cq {
 	char *dir; /* owned */
 	int64_t file_bytes;
@@ -67,6 +76,8 @@ struct cq {
 		int fd;
 	} fds[CQ_FDS];
 	char read[CQ_READ_UNITS * CQ_UNIT];
+	struct cq_read *reads; /* owned; NULL before the first */
+	unsigned reads_turn; /* which is overwritten next */
 };
 
 struct cq_unit {
@@ -138,7 +149,7 @@ void cq_trim_memory(struct cq *c, int max); /* on a timer: frees tails that noth
  * a file. NULL: there are none to be had (hole, lost file).
  */
 const char *cq_units(struct cq *c, struct queue *q, int64_t off, int n, int *got);
-/* Whether cq_units() from off on would find them in memory. */
+/* Whether cq_units() from off on would find them in memory. They are kept for it, and for what comes next. */
 bool cq_resident(struct cq *c, struct queue *q, int64_t off);
 /* The file that holds the unit at off, and its place there. The caller's. */
 char *cq_path(const struct cq *c, const struct queue *q, int64_t off, int64_t *at);

@@ -15,6 +15,7 @@
 #include "brokerd/store/store.h"
 #include "brokerd/store/work.h"
 
+#define WARM_SLOTS 64
 #define FLOORS_MAX 32 /* different lengths of time that messages are kept */
 
 struct pending {
@@ -59,9 +60,9 @@ struct store {
 	struct cold *colds; /* owned: under way */
 	int n_cold;
 	int64_t unreadable; /* of them, failed by the disk */
-	struct warm_window { /* a part of the log found in memory lately */
-		int64_t base, from, to, until_ms;
-	} window;
+	struct warm { /* parts of the log found in memory lately, see cold.c */
+		int64_t base, part, until_ms;
+	} warm[WARM_SLOTS];
 
 	struct synced synced; /* as last written */
 	struct times times;
@@ -88,8 +89,16 @@ void store_set_read_only(struct store *s, const char *reason);
 bool store_topic_is_safe(struct str topic);
 void store_index_soon(struct store *s);
 
-/* cold.c: whether [off, off + n) of g can be read without waiting for the disk. */
-bool cold_is_near(struct store *s, const struct segment *g, int64_t off, int64_t n);
+/* A part of the log that one read knows to be in memory. */
+struct near {
+	int64_t from, to;
+};
+/*
+ * cold.c: whether [off, off + n) of g can be read without waiting for the disk. What else is known
+ * then goes to *known, and the caller need not ask for it.
+ */
+bool cold_is_near(
+	struct store *s, const struct segment *g, int64_t off, int64_t n, struct near *known);
 /* Ends the readers and answers for what they had. */
 void cold_stop(struct store *s);
 

@@ -57,7 +57,14 @@ struct reading {
 	int64_t skip_below; /* units that point below lead nowhere */
 	bool removed;
 	bool no_wait, cold; /* the record is on the disk only: it was not looked at */
+	struct near near;
 };
+
+static bool is_near(struct store *s, struct reading *rd, int64_t off, int64_t n)
+{
+	return (off >= rd->near.from && off + n <= rd->near.to) ||
+	       cold_is_near(s, rd->g, off, n, &rd->near);
+}
 
 /* The record of a unit; STR_NONE: it is gone. */
 static struct str follow(struct store *s, struct reading *rd, const struct cq_unit *u)
@@ -68,7 +75,7 @@ static struct str follow(struct store *s, struct reading *rd, const struct cq_un
 		goto out;
 	if (!rd->g || u->phys < rd->g->base || u->phys >= rd->g->base + rd->g->size)
 		rd->g = commitlog_find(&s->log, u->phys);
-	if (rd->g && rd->no_wait && !cold_is_near(s, rd->g, u->phys, u->size)) {
+	if (rd->g && rd->no_wait && !is_near(s, rd, u->phys, u->size)) {
 		rd->cold = true;
 		return STR_NONE;
 	}

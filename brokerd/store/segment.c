@@ -21,7 +21,7 @@
 
 #define RESERVE_STEP (16 << 20)
 #define ZERO_STEP (1 << 20)
-#define RESIDENT_STEP (256 << 10)
+#define RESIDENT_STEP (1 << 20)
 
 static struct segment *segment_alloc(const char *path, int64_t base, int64_t size, int fd)
 {

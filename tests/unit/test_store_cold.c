@@ -206,3 +206,32 @@ Test(store_cold, reading_threads_answer_on_the_loop_and_before_the_end)
 	mailbox_run(mail); /* letters that outlive the store */
 	mailbox_free(mail);
 }
+
+/* Units read once serve what follows, until the queue goes. */
+Test(store_cold, units_read_ahead_go_with_their_queue)
+{
+	struct store *s = filled();
+	struct store_query q = query(0);
+	struct store_batch b;
+	struct err e = ERR_INIT;
+
+	q.max = 4;
+	store_read(s, &q, &b);
+	cr_assert_eq(b.status, STORE_FOUND);
+	q.offset = b.next_off;
+	store_batch_release(&b);
+	cold = true; /* nothing is asked for: the units are there, the log was found in memory */
+	store_read(s, &q, &b);
+	cr_expect_eq(b.status, STORE_FOUND);
+	store_batch_release(&b);
+	cold = false;
+	cr_assert_eq(store_delete_topic(s, STR("t"), &e), 0, "%s", e.msg);
+	kit_send(s, "t", 0, "new", "");
+	q.offset = 0;
+	store_read(s, &q, &b);
+	cr_assert_eq(b.status, STORE_FOUND);
+	cr_expect_eq(b.n, 1);
+	cr_expect(str_is(kit_decode(b.slices[0].bytes).body, "new"));
+	store_batch_release(&b);
+	kit_close(s);
+}
