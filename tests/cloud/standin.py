@@ -235,7 +235,7 @@ class Ons(Cloud):
         if part == "OnsInstanceInServiceList":
             about = {"InstanceId": ONS_ID, "InstanceName": "shop", "InstanceStatus": 5, "InstanceType": 1,
                      "IndependentNaming": True, "CreateTime": CREATED, "Tags": {"Tag": []}}
-            if given.get("NeedResourceInfo") == "true":
+            if given.get("NeedResourceInfo", "").lower() == "true":
                 about.update(TopicCount=len(self.topics), GroupCount=len(self.groups))
             return {**head, "Data": {"InstanceVO": [about]}}
         if part == "OnsInstanceBaseInfo":

@@ -40,6 +40,14 @@ expect_exit() {
 
 # ---- what is needed
 
+# venv NAME REQUIREMENTS: build/interop/NAME with these packages, made when it is not there or older.
+venv() {
+	if [ ! -e "$INTEROP_BUILD/$1/.done" ] || [ "$2" -nt "$INTEROP_BUILD/$1/.done" ]; then
+		python3 -m venv --clear "$INTEROP_BUILD/$1" && "$INTEROP_BUILD/$1/bin/pip" -q install -r "$2" &&
+			touch "$INTEROP_BUILD/$1/.done"
+	fi >&2
+}
+
 fetch() {
 	JAVA_WHY=$(java_missing) || JAVA_WHY=
 	[ -n "$JAVA_WHY" ] || apache_fetch || JAVA_WHY="the jars cannot be fetched"
@@ -51,16 +59,16 @@ fetch() {
 			GO_WHY="the modules cannot be fetched"
 	fi
 	PYTHON_WHY=
+	CLOUDS_WHY=
 	if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
 		PYTHON_WHY="no python3 with venv (Debian: python3-venv)"
-	elif [ "$(uname -m)" != x86_64 ]; then
-		PYTHON_WHY="the client is published for x86_64 alone"
-	elif [ ! -e "$INTEROP_BUILD/python/.done" ] || [ "$INTEROP/python/requirements.txt" -nt "$INTEROP_BUILD/python/.done" ]; then
-		if python3 -m venv --clear "$INTEROP_BUILD/python" >&2 &&
-			"$INTEROP_BUILD/python/bin/pip" -q install -r "$INTEROP/python/requirements.txt" >&2; then
-			touch "$INTEROP_BUILD/python/.done"
+		CLOUDS_WHY=$PYTHON_WHY
+	else
+		venv clouds "$INTEROP/../cloud/requirements.txt" || CLOUDS_WHY="the packages cannot be fetched"
+		if [ "$(uname -m)" != x86_64 ]; then
+			PYTHON_WHY="the client is published for x86_64 alone"
 		else
-			PYTHON_WHY="the packages cannot be fetched"
+			venv python "$INTEROP/python/requirements.txt" || PYTHON_WHY="the packages cannot be fetched"
 		fi
 	fi
 	NODE_WHY=
