@@ -23,6 +23,7 @@
 #include "brokerd/handover_acl.h"
 #include "brokerd/metadb.h"
 #include "brokerd/offsets.h"
+#include "brokerd/overrides.h"
 #include "brokerd/schedule.h"
 #include "brokerd/store/bridge.h"
 #include "brokerd/store/store.h"
@@ -34,7 +35,7 @@
 #define HOUR_MS 3600000LL
 
 struct handing {
-	const struct config *cfg;
+	struct config cfg; /* in force: with what requests changed */
 	handover_say say;
 	void *arg;
 	bool dry_run, partial;
@@ -93,14 +94,14 @@ static int64_t size_of(const char *dir, const char *name, int depth, int64_t abs
 /* --dev has smaller index files: which ones are there is told by their length. */
 static void fit_index_sizes(struct handing *h)
 {
-	struct config other = *h->cfg;
+	struct config other = h->cfg;
 	struct store_opts o;
 	int64_t bytes;
 
 	other.dev = !other.dev;
 	broker_store_opts(&other, &o);
 	bytes = 40 + 4 * (int64_t)o.index_slots + 20 * (int64_t)o.index_entries;
-	if (size_of(h->cfg->data, "index", 0, 0) != bytes)
+	if (size_of(h->cfg.data, "index", 0, 0) != bytes)
 		return;
 	h->so.index_slots = o.index_slots;
 	h->so.index_entries = o.index_entries;
@@ -120,9 +121,21 @@ static int check_there(const char *dir, struct err *e)
 	return rc;
 }
 
+/* Settings that requests changed, as the next start would find them. */
+static void lay_overrides(struct handing *h)
+{
+	struct overrides *o = overrides_new(&h->cfg);
+	struct catalog_kv *rows;
+	size_t n = catalog_kv_list(h->catalog, STR(OVERRIDES_SPACE), &h->mem, &rows);
+
+	for (size_t i = 0; i < n; i++)
+		overrides_load(o, rows[i].key, rows[i].value);
+	overrides_free(o);
+}
+
 static int open_all(struct handing *h, struct err *e)
 {
-	const struct config *cfg = h->cfg;
+	const struct config *cfg = &h->cfg;
 	char *path = mem_fmt("%s/meta.db", cfg->data);
 	struct metadb_opts mo = { path, NULL };
 	struct catalog_opts co = { .cluster = cfg->cluster,
@@ -147,6 +160,8 @@ static int open_all(struct handing *h, struct err *e)
 		(rc = offsets_open(h->db, &h->offsets, e)) ||
 		(rc = acl_open(h->db, &ao, &h->acl, e)));
 	mem_free(path);
+	if (!rc)
+		lay_overrides(h);
 	return rc;
 }
 
@@ -301,7 +316,7 @@ static void add_path(struct buf *b, const char *key, const char *path, const cha
 
 static void print_conf(const struct handing *h, const char *dir, struct buf *b)
 {
-	const struct config *cfg = h->cfg;
+	const struct config *cfg = &h->cfg;
 
 	buf_puts(b, "# Made by 'tdmqctl store handover': mqbroker -c this file.\n");
 	buf_addf(b, "brokerClusterName=%s\nbrokerName=%s\nbrokerId=0\n", cfg->cluster,
@@ -341,12 +356,12 @@ static void print_conf(const struct handing *h, const char *dir, struct buf *b)
 
 static int write_conf(const struct handing *h, struct err *e)
 {
-	char *dir = realpath(h->cfg->data, NULL), *path;
+	char *dir = realpath(h->cfg.data, NULL), *path;
 	struct buf b;
 	int rc;
 
 	if (!dir)
-		return err_sys(e, TQ_EIO, "cannot find '%s'", h->cfg->data);
+		return err_sys(e, TQ_EIO, "cannot find '%s'", h->cfg.data);
 	path = mem_fmt("%s/" CONF, dir);
 	buf_init(&b, 64 << 10);
 	print_conf(h, dir, &b);
@@ -367,7 +382,7 @@ static int write_accounts(const struct handing *h, struct err *e)
 		return 0;
 	if (buf_err(&h->accounts))
 		return err_set(e, TQ_ETOOBIG, ACL_FILE " would be too large");
-	path = mem_fmt("%s/" ACL_FILE, h->cfg->data);
+	path = mem_fmt("%s/" ACL_FILE, h->cfg.data);
 	rc = fsio_replace(path, buf_str(&h->accounts), 0600, e);
 	mem_free(path);
 	return rc;
@@ -432,14 +447,14 @@ static int write_all(struct handing *h, struct err *e)
 {
 	int rc;
 
-	(void)((rc = apache_save(&h->out, h->cfg->data, e)) || (rc = write_conf(h, e)) ||
+	(void)((rc = apache_save(&h->out, h->cfg.data, e)) || (rc = write_conf(h, e)) ||
 		(rc = write_accounts(h, e)) || (rc = metadb_run(h->db, set_mark, h, e)));
 	return rc;
 }
 
 int handover(const struct config *cfg, bool dry_run, handover_say fn, void *arg, struct err *e)
 {
-	struct handing h = { .cfg = cfg, .say = fn, .arg = arg, .dry_run = dry_run };
+	struct handing h = { .cfg = *cfg, .say = fn, .arg = arg, .dry_run = dry_run };
 	int64_t log_min, bridged;
 	int rc;
 

@@ -124,6 +124,17 @@ log=s/commitlog/00000000000000000000
 	grep -q '^maxIndexNum=400000$' s/broker.conf
 }
 
+@test "store handover: takes along what requests changed" {
+	broker_start
+	tdmqctl -q broker config set transactionCheckMax=3 fileReservedTime=5 --yes
+	broker_stop
+	copy
+	run -0 --separate-stderr tdmqctl store handover s -o json
+	[ "$(json '[i["left"] for i in d["items"] if i["object"] == "name-server-values"]' <<<"$output")" = '[0]' ]
+	grep -q '^transactionCheckMax=3$' s/broker.conf
+	grep -q '^fileReservedTime=5$' s/broker.conf
+}
+
 @test "store handover: refused while a broker runs" {
 	broker_start
 	run -9 --separate-stderr tdmqctl store handover "$BATS_FILE_TMPDIR/data"
