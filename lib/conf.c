@@ -11,6 +11,7 @@
 
 #include "facts.h"
 #include "mem.h"
+#include "secret.h"
 #include "when.h"
 #include "yamldoc.h"
 
@@ -364,6 +365,16 @@ static int set_map(struct file *f, const char *front, const cJSON *map)
 	return rc;
 }
 
+/* A file with a secret in it is the owner's alone. */
+static int check_secrets(const struct conf *c, const char *path, struct err *e)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->keys[i].flags & CONF_SECRET && c->origins[i] == CONF_FROM_FILE &&
+			secret_check_file(path, e))
+			return err_wrap(e, "%s", c->names[i]);
+	return 0;
+}
+
 static int load_file(struct conf *c, const char *path, struct err *e)
 {
 	struct file f = { .c = c, .e = e };
@@ -380,6 +391,8 @@ static int load_file(struct conf *c, const char *path, struct err *e)
 		rc = err_set(e, TQ_EINVAL, "'%s' holds no settings (key: value)", path);
 	else if (root)
 		rc = set_map(&f, "", root);
+	if (!rc)
+		rc = check_secrets(c, path, e);
 	mem_free(f.seen);
 	yamldoc_free(f.doc);
 	return rc;

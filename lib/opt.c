@@ -149,7 +149,8 @@ static void unknown_flag(struct parse *p, const char *word, struct str name)
 
 	if (p->rc)
 		return;
-	mistake(p, "unknown flag '%s'", word);
+	/* Not what stands behind '=': it may be a secret. */
+	mistake(p, "unknown flag '%.*s'", (int)strcspn(word, "="), word);
 	near = nearest_flag(p, name);
 	if (near)
 		err_hint(p->e, "did you mean --%s?", near);

@@ -73,6 +73,18 @@ static int check_mode(int fd, const char *path, struct err *e)
 	return 0;
 }
 
+int secret_check_file(const char *path, struct err *e)
+{
+	int rc, fd = vfs()->open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_sys(
+			e, errno == ENOENT ? TQ_ENOTFOUND : TQ_EIO, "cannot open '%s'", path);
+	rc = check_mode(fd, path, e);
+	vfs()->close(fd);
+	return rc;
+}
+
 int secret_read_file(const char *path, char **out, struct err *e)
 {
 	char text[SECRET_MAX];

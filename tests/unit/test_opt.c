@@ -157,7 +157,7 @@ Test(opt, says_what_is_wrong_and_what_to_try)
 		const char *line, *msg, *hint;
 	} cases[] = {
 		{ "x --queus 3", "unknown flag '--queus'", "did you mean --queues?" },
-		{ "x --qeueus=3", "unknown flag '--qeueus=3'", "did you mean --queues?" },
+		{ "x --qeueus=3", "unknown flag '--qeueus'", "did you mean --queues?" },
 		{ "x --nothing-like-it", "unknown flag '--nothing-like-it'", "" },
 		{ "x -z", "unknown flag '-z'", "" },
 		{ "x -30m", "unknown flag '-3'", "put -- in front" },
