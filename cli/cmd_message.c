@@ -144,6 +144,7 @@ const struct view view_sent = { "SentMessage", "id", sent_cols, false };
 /* A half message that was sent. */
 struct half {
 	const char *broker; /* its name */
+	const char *group;
 	int64_t offset, phys_off;
 };
 
@@ -151,6 +152,7 @@ struct sending {
 	struct ctx *cx;
 	size_t ok, failed;
 	int rc; /* of output */
+	const char *group; /* of the producer */
 	struct half *halves; /* NULL: ordinary messages */
 	size_t n_halves;
 };
@@ -162,6 +164,7 @@ static void note_half(struct sending *g, const struct sent *s)
 
 	if (!message_offset_id_parse(str_of(s->offset_id), &host, &h->phys_off, NULL)) {
 		h->broker = s->broker;
+		h->group = g->group;
 		h->offset = s->offset;
 		g->n_halves++;
 	}
@@ -181,7 +184,7 @@ static int end_half(struct ctx *cx, const struct half *h, int how)
 		return rc ? rc
 			  : err_set(&cx->err, TQ_EUNREACHABLE, "broker %s is gone", h->broker);
 	command_init(&rq, REQ_END_TRANSACTION);
-	command_add(&rq, "producerGroup", STR(PRODUCER_GROUP));
+	command_add(&rq, "producerGroup", str_of(h->group));
 	command_add(&rq, "tranStateTableOffset",
 		str_of(arena_fmt(&cx->mem, "%lld", (long long)h->offset)));
 	command_add(&rq, "commitLogOffset",
@@ -283,7 +286,7 @@ static int send_properties(
 	}
 	if (a->transaction != END_NONE) {
 		props_add(props, 0, PROP_TRAN_MSG, STR("true"));
-		props_add(props, 0, PROP_PGROUP, STR(PRODUCER_GROUP));
+		props_add(props, 0, PROP_PGROUP, str_of(producer_group(cx, a->topic)));
 	}
 	if (at_ms) {
 		snprintf(at, sizeof(at), "%lld", (long long)at_ms);
@@ -316,7 +319,7 @@ static int read_body(struct ctx *cx, const struct send_args *a, struct buf *body
 
 static int send_all(struct ctx *cx, const struct send_args *a, const struct outgoing *out)
 {
-	struct sending g = { .cx = cx };
+	struct sending g = { .cx = cx, .group = producer_group(cx, a->topic) };
 	struct producer *p;
 	int rc = producer_new(cx, a->topic, &p);
 

@@ -6,6 +6,7 @@
  */
 #include "producer.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -13,6 +14,8 @@
 #include "props.h"
 #include "queue.h"
 
+#define DEFAULT_QUEUES 4 /* of a topic that the first message makes */
+#define DEFAULT_QUEUES_TEXT "4"
 #define IN_FLIGHT 64
 
 struct target {
@@ -22,7 +25,7 @@ struct target {
 
 struct producer {
 	struct ctx *cx;
-	const char *topic;
+	const char *topic, *group;
 	struct target *queues; /* writable ones, in cx->mem */
 	size_t n, turn;
 };
@@ -35,19 +38,51 @@ struct flight {
 	int64_t start_us;
 };
 
+const char *producer_group(struct ctx *cx, const char *topic)
+{
+	struct str ns, name;
+	const char *group;
+	struct buf b;
+
+	names_split(names_group_of(str_of(topic)), &ns, &name);
+	buf_init(&b, WIRE_GROUP_MAX + 1);
+	names_join(&b, ns, STR("tdmqctl"));
+	group = arena_strn(&cx->mem, b.p, b.n);
+	buf_release(&b);
+	return group;
+}
+
+/*
+ * A topic that is not there is sent to where new ones are made, as all clients do: the first
+ * message makes it, with as many queues as it asks for at most. Where nothing makes topics there is
+ * no route to the template either.
+ */
+static int find_route(struct ctx *cx, const char *topic, struct route *out, int *most)
+{
+	int rc = admin_route(cx->admin, topic, &cx->mem, out, &cx->err);
+
+	*most = INT_MAX;
+	if (rc != TQ_ENOTOPIC || admin_route(cx->admin, NAMES_TEMPLATE, &cx->mem, out, NULL))
+		return rc;
+	err_clear(&cx->err);
+	*most = DEFAULT_QUEUES;
+	return 0;
+}
+
 int producer_new(struct ctx *cx, const char *topic, struct producer **out)
 {
 	struct producer *p;
 	struct route route;
 	size_t total = 0;
-	int rc;
+	int most, rc;
 
-	rc = admin_route(cx->admin, topic, &cx->mem, &route, &cx->err);
+	rc = find_route(cx, topic, &route, &most);
 	if (rc)
 		return rc;
 	p = mem_alloc(sizeof(*p));
 	p->cx = cx;
 	p->topic = topic;
+	p->group = producer_group(cx, topic);
 	for (size_t i = 0; i < route.n_queues; i++)
 		total += (size_t)MAX(route.queues[i].write_queues, 0);
 	p->queues = arena_alloc(&cx->mem, (total + 1) * sizeof(*p->queues));
@@ -55,7 +90,8 @@ int producer_new(struct ctx *cx, const char *topic, struct producer **out)
 		const struct route_queue *q = &route.queues[i];
 		const char *addr = route_addr(&route, q->broker);
 
-		for (int id = 0; addr && q->perm & PERM_WRITE && id < q->write_queues; id++)
+		for (int id = 0;
+			addr && q->perm & PERM_WRITE && id < MIN(q->write_queues, most); id++)
 			p->queues[p->n++] = (struct target){ q->broker, addr, id };
 	}
 	if (!p->n) {
@@ -150,10 +186,10 @@ int producer_send(struct producer *p, const struct outgoing *o, producer_done do
 	snprintf(born, sizeof(born), "%lld",
 		(long long)(o->born_ms ? o->born_ms : clock_wall_ms()));
 	command_init(&rq, REQ_SEND_MESSAGE_V2);
-	command_add(&rq, "a", STR(PRODUCER_GROUP));
+	command_add(&rq, "a", str_of(p->group));
 	command_add(&rq, "b", str_of(p->topic));
 	command_add(&rq, "c", STR(NAMES_TEMPLATE));
-	command_add(&rq, "d", STR("4"));
+	command_add(&rq, "d", STR(DEFAULT_QUEUES_TEXT));
 	command_add(&rq, "e", str_of(queue));
 	command_add(&rq, "f", str_of(sysflag));
 	command_add(&rq, "g", str_of(born));

@@ -17,7 +17,8 @@
 #include "ctx.h"
 #include "message.h"
 
-#define PRODUCER_GROUP "tdmqctl"
+/* "tdmqctl" in the namespace of the topic, so that a role that produces there may be it. */
+const char *producer_group(struct ctx *cx, const char *topic);
 
 struct producer;
 

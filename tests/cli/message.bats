@@ -20,6 +20,16 @@ send() { # TOPIC BODY [FLAG...]: prints the id
 	tdmqctl message send "$topic" --body "$body" "$@" -o name
 }
 
+@test "message send: a topic that the server makes at first use is made" {
+	run -0 --separate-stderr tdmqctl message send -q auto-made --body x
+	[ "$(tdmqctl topic describe auto-made -o json | json 'd["spec"]["writeQueues"]')" = 4 ]
+	run -0 tdmqctl message tail auto-made --row-format '%v'
+	[ "$output" = x ]
+	tdmqctl -q broker config set autoCreateTopicEnable=false --yes
+	run -4 --separate-stderr tdmqctl message send never-made --body x
+	tdmqctl -q broker config set autoCreateTopicEnable=true --yes
+}
+
 @test "message send: says where the message went" {
 	run -0 --separate-stderr tdmqctl message send orders --body hello --key k1 --queue 2 -o json
 	[ "$(json 'd["items"][0]["queue"], d["items"][0]["broker"]' <<<"$output")" = "(2, 'brokerd')" ]
