@@ -72,7 +72,7 @@ struct acl_role {
 enum acl_class {
 	ACL_STRANGER,
 	ACL_ROLE, /* signed by a role */
-	ACL_LISTED, /* from an address that need not sign: all but administration */
+	ACL_LISTED, /* from an address that need not sign: what any role may */
 	ACL_ADMIN, /* signed with the administrator's secret, or by an account that is one */
 	ACL_EVERYBODY, /* authentication is off: all */
 };

@@ -116,7 +116,8 @@ struct field {
  *   acts on it. The same for a name that is found later, as the topic of a record.
  * - NEED_ADMIN for all that changes the cluster or concerns nobody but operators.
  *
- * NEED_READ without any name in the request is the administrator's as well.
+ * NEED_READ without any name in the request is the administrator's as well. An allowed address
+ * may do with any name what some role may, and no more than that but NEED_BROKER.
  */
 enum need {
 	NEED_UNSET,
@@ -191,6 +192,9 @@ struct request {
  */
 int request_permit_topic(struct request *rq, enum need need, struct str topic) MUST_USE;
 int request_permit_group(struct request *rq, enum need need, struct str group) MUST_USE;
+/* For lists that show each what he may look at. */
+bool request_sees_topic(struct request *rq, struct str topic);
+bool request_sees_group(struct request *rq, struct str group);
 /* The topic of the record at an offset of the log, which may be none: that is permitted. */
 int request_permit_record(struct request *rq, enum need need, int64_t phys_off) MUST_USE;
 

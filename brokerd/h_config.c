@@ -59,6 +59,11 @@ static void get_flush(const struct broker *b, struct buf *out)
 	buf_puts(out, b->cfg->flush == STORE_FLUSH_SYNC ? "SYNC_FLUSH" : "ASYNC_FLUSH");
 }
 
+static void get_acl(const struct broker *b, struct buf *out)
+{
+	buf_puts(out, b->cfg->authentication ? "true" : "false");
+}
+
 static void get_levels(const struct broker *b UNUSED, struct buf *out)
 {
 	for (int level = 1; level <= SCHEDULE_LEVELS; level++)
@@ -87,7 +92,7 @@ static void get_commitlog_size(const struct broker *b, struct buf *out)
 }
 
 static const struct fact broker_facts[] = {
-	{ "aclEnable", "false", NULL },
+	{ "aclEnable", NULL, get_acl },
 	{ "brokerClusterName", NULL, get_cluster },
 	{ "brokerIP1", NULL, get_address },
 	{ "brokerId", "0", NULL },

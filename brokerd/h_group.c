@@ -127,6 +127,8 @@ static int all_groups(struct request *rq, const void *fields UNUSED)
 	jw_key(&w, "subscriptionGroupTable");
 	jw_object(&w);
 	for (size_t i = 0; i < n; i++) {
+		if (!request_sees_group(rq, str_of(groups[i]->name)))
+			continue;
 		jw_key(&w, groups[i]->name);
 		group_to_json(&w, groups[i]);
 	}
@@ -322,7 +324,7 @@ const struct handler h_group[] = { { REQ_UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, NU
 					   put_group, NEED_ADMIN },
 	{ REQ_DELETE_SUBSCRIPTIONGROUP, delete_group_fields, sizeof(struct delete_group),
 		delete_group, NEED_ADMIN },
-	{ REQ_GET_ALL_SUBSCRIPTIONGROUP_CONFIG, NULL, 0, all_groups, NEED_READ },
+	{ REQ_GET_ALL_SUBSCRIPTIONGROUP_CONFIG, NULL, 0, all_groups, NEED_ROLE },
 	{ REQ_GET_ALL_CONSUMER_OFFSET, NULL, 0, all_offsets, NEED_READ },
 	{ REQ_GET_CONSUME_STATS, consume_stats_fields, sizeof(struct consume_stats),
 		consume_stats, NEED_READ },

@@ -134,6 +134,8 @@ static int all_topics(struct request *rq, const void *fields UNUSED)
 	jw_key(&w, "topicConfigTable");
 	jw_object(&w);
 	for (size_t i = 0; i < n; i++) {
+		if (!request_sees_topic(rq, str_of(topics[i]->name)))
+			continue;
 		jw_key(&w, topics[i]->name);
 		topic_to_json(&w, topics[i]);
 	}
@@ -283,7 +285,7 @@ const struct handler h_topic[] = { { REQ_UPDATE_AND_CREATE_TOPIC, put_topic_fiel
 					   sizeof(struct put_topic), put_topic, NEED_ADMIN },
 	{ REQ_DELETE_TOPIC_IN_BROKER, topic_name_fields, sizeof(struct topic_name),
 		delete_topic, NEED_ADMIN },
-	{ REQ_GET_ALL_TOPIC_CONFIG, NULL, 0, all_topics, NEED_READ },
+	{ REQ_GET_ALL_TOPIC_CONFIG, NULL, 0, all_topics, NEED_ROLE },
 	{ REQ_GET_TOPIC_STATS_INFO, topic_name_fields, sizeof(struct topic_name), topic_stats,
 		NEED_READ },
 	{ REQ_QUERY_TOPIC_CONSUME_BY_WHO, topic_name_fields, sizeof(struct topic_name),

@@ -124,6 +124,22 @@ int request_permit_group(struct request *rq, enum need need, struct str group)
 	return permit(rq, bits_of(need), ACL_GROUP, group);
 }
 
+bool request_sees_topic(struct request *rq, struct str topic)
+{
+	bool sees = !request_permit_topic(rq, NEED_READ, topic);
+
+	err_clear(&rq->err);
+	return sees;
+}
+
+bool request_sees_group(struct request *rq, struct str group)
+{
+	bool sees = !request_permit_group(rq, NEED_READ, group);
+
+	err_clear(&rq->err);
+	return sees;
+}
+
 /* What waits to be delivered lies in a topic of the system and names its own. */
 static int permit_message(struct request *rq, enum need need, struct str record)
 {
@@ -192,10 +208,10 @@ int permit_fields(struct request *rq, const void *fields)
 		return 0;
 	if (need == NEED_ADMIN)
 		return only_admin(rq);
-	if (need == NEED_ROLE || class == ACL_LISTED)
+	if (need == NEED_ROLE)
 		return 0;
 	if (need == NEED_BROKER)
-		return only_admin(rq);
+		return class == ACL_LISTED ? 0 : only_admin(rq);
 	rc = permit_names(rq, fields, &n);
 	return rc || n ? rc : only_admin(rq);
 }

@@ -97,6 +97,45 @@ role() { # NAME: fresh, its token in NAME.tok
 	run -6 as app app.tok tdmqctl message send orders -N shop --body z
 }
 
+@test "role: sees its own topics and groups, and nobody else's" {
+	role looker
+	tdmqctl -q role grant looker -N shop --consume
+	tdmqctl -q topic create -N bank vault --queues 1
+	for what in 'group lag pay-svc' 'group describe pay-svc' 'offset get pay-svc'; do
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr as looker looker.tok tdmqctl $what -N shop
+	done
+	run -0 --separate-stderr as looker looker.tok tdmqctl group clients pay-svc -N shop
+	run -0 --separate-stderr as looker looker.tok tdmqctl topic list -A -o json
+	[ "$(json '[i["metadata"]["name"] for i in d["items"]]' <<<"$output")" = "['orders']" ]
+	run -4 as looker looker.tok tdmqctl topic describe -N bank vault
+	run -6 as looker looker.tok tdmqctl broker config get
+	tdmqctl -q role delete looker --revoke-all --yes
+}
+
+@test "message send --transaction: a role that produces may" {
+	role payer
+	tdmqctl -q role grant payer -N shop --produce
+	run -0 --separate-stderr as payer payer.tok tdmqctl message send orders -N shop --body tx --transaction commit
+	tdmqctl -q role delete payer --revoke-all --yes
+}
+
+@test "acl allow-list: an address need not sign to use, but to administrate" {
+	tdmqctl -q acl allow-list add 127.0.0.1 --yes
+	run -0 env -u TDMQCTL_ACCESS_KEY -u TDMQCTL_SECRET_FILE tdmqctl message send orders -N shop --body x
+	run -0 env -u TDMQCTL_ACCESS_KEY -u TDMQCTL_SECRET_FILE tdmqctl group lag pay-svc -N shop
+	for what in 'namespace list' 'broker config get' 'delay list' 'transaction list' 'migrate list'; do
+		# shellcheck disable=SC2086
+		run -6 env -u TDMQCTL_ACCESS_KEY -u TDMQCTL_SECRET_FILE tdmqctl $what
+	done
+	tdmqctl -q acl allow-list remove 127.0.0.1 --yes
+}
+
+@test "broker config get: aclEnable says that authentication is on" {
+	run -0 tdmqctl broker config get aclEnable
+	[[ $output == *true* ]]
+}
+
 @test "role grant: what is wrong is said" {
 	role app
 	run -2 --separate-stderr tdmqctl role grant app -N shop
@@ -213,6 +252,14 @@ role() { # NAME: fresh, its token in NAME.tok
 	BROKERD_ADMIN_SECRET=$secret run -0 brokerd --data x --dump-config
 	[[ $output != *"$secret"* ]]
 	run -2 --separate-stderr brokerd --data x --admin-secret "$secret"
+	run -2 --separate-stderr brokerd --data x --admin-secret="$secret"
+	[[ $stderr == *"unknown flag '--admin-secret'"* && $stderr != *"$secret"* ]]
+	echo "admin-secret: $secret" >conf
+	chmod 644 conf
+	run ! --separate-stderr brokerd --data x --config conf --dump-config
+	[[ $stderr == *'chmod 600 conf'* && $stderr != *"$secret"* ]]
+	chmod 600 conf
+	run -0 brokerd --data x --config conf --dump-config
 }
 
 @test "brokerd: starts only with a secret that is one" {

@@ -227,11 +227,11 @@ static int send_to(struct client *c, const char *topic)
 
 /* --- S1 --- */
 
-enum person { NOBODY, LIAR, LIAR_ADMIN, PRODUCER, CONSUMER, STRANGER, ADMIN, PERSONS };
+enum person { NOBODY, LIAR, LIAR_ADMIN, PRODUCER, CONSUMER, STRANGER, LISTED, ADMIN, PERSONS };
 
 static const char *const persons[] = { "nobody", "a bad signature",
 	"a bad signature of the administrator", "a producer", "a consumer",
-	"both, in another namespace", "the administrator" };
+	"both, in another namespace", "an allowed address", "the administrator" };
 
 static const char *value_of(const struct field *f)
 {
@@ -284,14 +284,17 @@ static bool may(const struct handler *h, enum person p)
 	case NEED_ROLE: /* these ask for more */
 		if (h->code == REQ_HEART_BEAT || h->code == REQ_VIEW_MESSAGE_BY_ID ||
 			h->code == REQ_LOCK_BATCH_MQ || h->code == REQ_UNLOCK_BATCH_MQ)
-			return p == CONSUMER || p == ADMIN;
+			return p == CONSUMER || p == LISTED || p == ADMIN;
 		return p >= PRODUCER;
 	case NEED_PUB:
-		return p == PRODUCER || p == ADMIN;
+		return p == PRODUCER || p == LISTED || p == ADMIN;
 	case NEED_SUB:
-		return p == CONSUMER || p == ADMIN;
+		return p == CONSUMER || p == LISTED || p == ADMIN;
 	case NEED_READ:
-		return (has_names(h) && (p == PRODUCER || p == CONSUMER)) || p == ADMIN;
+		return (has_names(h) && (p == PRODUCER || p == CONSUMER || p == LISTED)) ||
+		       p == ADMIN;
+	case NEED_BROKER:
+		return p == LISTED || p == ADMIN;
 	default:
 		return p == ADMIN;
 	}
@@ -319,6 +322,18 @@ static int ask_as_the_table_says(struct client *c, const struct handler *h)
 	return call(c, &rq, &text);
 }
 
+/* An allowed address that does not sign is nobody elsewhere. */
+static void allow(struct client *admin, bool on)
+{
+	static bool was;
+
+	if (on != was)
+		cr_assert_eq(ask(admin, REQ_UPDATE_GLOBAL_WHITE_ADDRS_CONFIG, NULL,
+				     "globalWhiteAddrs", on ? "127.0.0.1" : "", NULL),
+			0, "%s", text.p);
+	was = on;
+}
+
 Test(access, the_matrix_of_all_codes_and_all_clients)
 {
 	struct client *who[PERSONS], *admin;
@@ -343,8 +358,10 @@ Test(access, the_matrix_of_all_codes_and_all_clients)
 	who[PRODUCER] = client(producer, "producer");
 	who[CONSUMER] = client(consumer, "consumer");
 	who[STRANGER] = client(stranger, "stranger");
+	who[LISTED] = client(NULL, NULL);
 	for (size_t i = 0; (h = handler_at(i)); i++) {
 		for (int p = 0; p < PERSONS; p++) {
+			allow(admin, p == LISTED);
 			cells++;
 			code = ask_as_the_table_says(who[p], h);
 			if (code >= 0 && refused(code) != may(h, (enum person)p))
