@@ -81,12 +81,75 @@ static int update_offset(struct request *rq, const void *fields)
 		rq->broker->offsets, f->group, f->topic, f->queue, f->commit_offset, &rq->err);
 }
 
+/* ---- by time: what the search looks at may be on the disk only ---- */
+
+#define SEARCH_TRIPS 100 /* afterwards it waits: a store that forgets faster than it reads */
+
+struct search {
+	struct request *parked;
+	struct str topic;
+	int queue, trips;
+	int64_t ms;
+};
+
+static void search_on(void *arg, int rc, const struct err *e);
+
+static int64_t look(struct request *rq, const struct search *w, struct store_cold *cold)
+{
+	return store_offset_by_time(rq->broker->store, w->topic, w->queue, w->ms,
+		w->trips < SEARCH_TRIPS ? cold : NULL);
+}
+
+static int fetch(struct search *w, const struct store_cold *cold)
+{
+	struct request *rq = w->parked;
+	struct store_query q = {
+		.topic = w->topic, .queue = w->queue, .offset = cold->unit, .max = 1
+	};
+
+	w->trips++;
+	if (cold->phys >= 0)
+		return store_warm_records(
+			rq->broker->store, &cold->phys, 1, search_on, w, &rq->err);
+	return store_warm(rq->broker->store, &q, search_on, w, &rq->err);
+}
+
+static void search_on(void *arg, int rc, const struct err *e)
+{
+	struct search *w = arg;
+	struct request *rq = w->parked;
+	struct store_cold cold;
+	int64_t off;
+
+	if (rc) {
+		rq->err = *e;
+		request_finish(rq, rc);
+		return;
+	}
+	off = look(rq, w, &cold);
+	if (off < 0 && !(rc = fetch(w, &cold)))
+		return;
+	if (!rc)
+		reply_i64(rq, "offset", off);
+	request_finish(rq, rc);
+}
+
 static int search_offset(struct request *rq, const void *fields)
 {
 	const struct offset *f = fields;
+	struct search first = { .topic = f->topic, .queue = f->queue, .ms = f->timestamp }, *w;
+	struct store_cold cold;
+	int64_t off = look(rq, &first, &cold);
 
-	reply_i64(rq, "offset",
-		store_offset_by_time(rq->broker->store, f->topic, f->queue, f->timestamp));
+	if (off >= 0) {
+		reply_i64(rq, "offset", off);
+		return 0;
+	}
+	first.parked = request_park(rq);
+	w = arena_alloc(first.parked->arena, sizeof(*w));
+	*w = first;
+	w->topic.p = arena_strn(w->parked->arena, f->topic.p, f->topic.n);
+	search_on(w, 0, NULL);
 	return 0;
 }
 

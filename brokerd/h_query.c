@@ -12,12 +12,16 @@
 #define UNIQUE_MAX 32
 #define BYTES_MAX (8u << 20) /* of one answer; what is left of a frame takes one more message */
 
-struct view {
-	int64_t offset;
+/* Records that were found, until they can be read without waiting for the disk. */
+struct found {
+	struct request *parked; /* NULL: of this turn */
+	int64_t phys[QUERY_MAX];
+	int n, trips;
+	bool by_offset;
+	int64_t last_ms, last_phys; /* of the index */
 };
 
-static const struct field view_fields[] = { FIELD_I64("offset", struct view, offset, REQUIRED),
-	FIELD_END };
+#define TRIPS 2 /* to the length of a record, then to all of it */
 
 static void batch_add_slice(struct store_batch *b, const struct store_slice *s)
 {
@@ -25,21 +29,83 @@ static void batch_add_slice(struct store_batch *b, const struct store_slice *s)
 	b->bytes += s->bytes.n;
 }
 
+static int answer(struct request *rq, const struct found *f)
+{
+	struct store_batch *b = arena_alloc(rq->arena, sizeof(*b));
+	struct store_slice s;
+
+	for (int i = 0; i < f->n && b->bytes < BYTES_MAX; i++)
+		if (!store_get(rq->broker->store, f->phys[i], &s, NULL))
+			batch_add_slice(b, &s);
+	if (f->by_offset && !b->n)
+		return err_set(&rq->err, TQ_EFAIL, "can not find message by the offset, %lld",
+			(long long)f->phys[0]);
+	if (!f->by_offset) {
+		reply_i64(rq, "indexLastUpdateTimestamp", f->n ? f->last_ms : 0);
+		reply_i64(rq, "indexLastUpdatePhyoffset", f->n ? f->last_phys : 0);
+	}
+	if (!b->n)
+		return err_set(&rq->err, TQ_ENOTFOUND,
+			"can not find message, maybe time range not correct");
+	reply_batch(rq, b);
+	return 0;
+}
+
+static bool is_near(const struct request *rq, const struct found *f)
+{
+	for (int i = 0; i < f->n; i++)
+		if (!store_is_near(rq->broker->store, f->phys[i]))
+			return false;
+	return true;
+}
+
+static void go_on(void *arg, int rc, const struct err *e)
+{
+	struct found *f = arg;
+	struct request *rq = f->parked;
+
+	if (rc) {
+		rq->err = *e;
+	} else if (f->trips++ < TRIPS && !is_near(rq, f)) {
+		rc = store_warm_records(rq->broker->store, f->phys, f->n, go_on, f, &rq->err);
+		if (!rc)
+			return;
+	} else {
+		rc = answer(rq, f);
+	}
+	request_finish(rq, rc);
+}
+
+static int answer_when_near(struct request *rq, const struct found *f)
+{
+	struct request *parked;
+	struct found *own;
+
+	if (is_near(rq, f))
+		return answer(rq, f);
+	parked = request_park(rq);
+	own = arena_alloc(parked->arena, sizeof(*own));
+	*own = *f;
+	own->parked = parked;
+	go_on(own, 0, NULL);
+	return 0;
+}
+
+struct view {
+	int64_t offset;
+};
+
+static const struct field view_fields[] = { FIELD_I64("offset", struct view, offset, REQUIRED),
+	FIELD_END };
+
+/* Whose it is says the record alone: for a role it is read at once, from wherever it is. */
 static int view_message(struct request *rq, const void *fields)
 {
 	const struct view *f = fields;
-	struct store_batch *b = arena_alloc(rq->arena, sizeof(*b));
-	struct store_slice s;
+	struct found one = { .n = 1, .phys = { f->offset }, .by_offset = true };
 	int rc = request_permit_record(rq, NEED_SUB, f->offset);
 
-	if (rc)
-		return rc;
-	if (f->offset < 0 || store_get(rq->broker->store, f->offset, &s, NULL))
-		return err_set(&rq->err, TQ_EFAIL, "can not find message by the offset, %lld",
-			(long long)f->offset);
-	batch_add_slice(b, &s);
-	reply_batch(rq, b);
-	return 0;
+	return rc ? rc : answer_when_near(rq, &one);
 }
 
 struct query {
@@ -60,24 +126,12 @@ static const struct field query_fields[] = { FIELD_TOPIC(
 static int query_message(struct request *rq, const void *fields)
 {
 	const struct query *f = fields;
-	struct store_batch *b = arena_alloc(rq->arena, sizeof(*b));
-	int64_t phys[QUERY_MAX], last_ms = 0, last_phys = 0;
-	int max = f->unique ? UNIQUE_MAX : MIN(MAX(f->max, 1), QUERY_MAX), n;
-	struct store_slice s;
+	int max = f->unique ? UNIQUE_MAX : MIN(MAX(f->max, 1), QUERY_MAX);
+	struct found found = { 0 };
 
-	n = store_query_key(rq->broker->store, f->topic, f->key, max, f->begin_ms, f->end_ms,
-		phys, &last_ms, &last_phys);
-	for (int i = 0; i < n && b->bytes < BYTES_MAX; i++) {
-		if (!store_get(rq->broker->store, phys[i], &s, NULL))
-			batch_add_slice(b, &s);
-	}
-	reply_i64(rq, "indexLastUpdateTimestamp", n ? last_ms : 0);
-	reply_i64(rq, "indexLastUpdatePhyoffset", n ? last_phys : 0);
-	if (!b->n)
-		return err_set(&rq->err, TQ_ENOTFOUND,
-			"can not find message, maybe time range not correct");
-	reply_batch(rq, b);
-	return 0;
+	found.n = store_query_key(rq->broker->store, f->topic, f->key, max, f->begin_ms,
+		f->end_ms, found.phys, &found.last_ms, &found.last_phys);
+	return answer_when_near(rq, &found);
 }
 
 /* ---- 321 ---- */

@@ -299,7 +299,7 @@ static int64_t reset_target(struct request *rq, const struct reset *f, int queue
 	int64_t min, max, to;
 
 	store_queue_bounds(s, f->topic, queue, &min, &max);
-	to = f->at_ms == -1 ? max : store_offset_by_time(s, f->topic, queue, f->at_ms);
+	to = f->at_ms == -1 ? max : store_offset_by_time(s, f->topic, queue, f->at_ms, NULL);
 	return f->force ? MAX(to, 0) : MIN(MAX(to, 0), now);
 }
 

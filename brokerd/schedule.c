@@ -28,6 +28,7 @@
 #include "props.h"
 
 #define TURN_MAX 512 /* deliveries of one timer, so that clients get their turn */
+#define LOOK_AHEAD 32 /* messages */
 #define AHEAD_MAX_MS 60000 /* of the timer */
 #define AGAIN_MS 1000 /* after a store that refused */
 #define MARK_MS 10 /* a cancellation is on its way to the disk */
@@ -148,6 +149,21 @@ static bool head(struct schedule *s, struct queue *q, int64_t *phys, int64_t *du
 	return store_unit(s->o.store, STR(SCHEDULE_TOPIC), level, q->next, phys, &size, due_ms);
 }
 
+/* What comes next may lie on the disk for as long as it waits: it is asked for before it is due. */
+static void look_ahead(struct schedule *s, struct queue *q)
+{
+	int level = (int)(q - s->q);
+	int64_t phys, due;
+	uint32_t size;
+
+	for (int i = 0; i < LOOK_AHEAD; i++) {
+		if (!store_unit(s->o.store, STR(SCHEDULE_TOPIC), level, q->next + i, &phys,
+			    &size, &due))
+			return;
+		store_will_need(s->o.store, phys);
+	}
+}
+
 /* Delivers what is due, at most *budget, and sets head_ms. */
 static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *budget)
 {
@@ -161,6 +177,7 @@ static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *
 			due = now_ms;
 		if (due > now_ms || !*budget) {
 			q->head_ms = due;
+			look_ahead(s, q);
 			return;
 		}
 		cancelled = marks_has(s->o.marks, level, q->next);
@@ -172,7 +189,8 @@ static void run_level(struct schedule *s, struct queue *q, int64_t now_ms, int *
 			q->head_ms = now_ms + AGAIN_MS;
 			return;
 		}
-		q->next++;
+		if (++q->next % LOOK_AHEAD == 0)
+			look_ahead(s, q);
 		--*budget;
 	}
 }

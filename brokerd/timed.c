@@ -438,8 +438,10 @@ static void take_round(struct timed *t, struct round *r)
 		if (!r->in[i].copy && timed_item_cmp(&r->in[i].it, &old) <= 0)
 			put_into_heap(t, &r->in[i].it);
 	}
-	for (size_t i = 0; i < r->n_got; i++)
+	for (size_t i = 0; i < r->n_got; i++) {
 		put_into_heap(t, &r->got[i]);
+		store_will_need(t->o.store, r->got[i].phys); /* written long ago, as a rule */
+	}
 	t->n_done -= r->n_del;
 	t->pending -= (int64_t)r->n_del;
 	memmove(t->done, t->done + r->n_del, t->n_done * sizeof(*t->done));

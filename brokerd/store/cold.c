@@ -25,6 +25,8 @@
 #define READERS 2
 #define PIECES_MAX 64
 #define PIECE_GAP (64 << 10) /* closer ones are read as one */
+#define GUESS (64 << 10) /* of a record whose length is not in memory */
+#define HEAD 64 /* of a record, with its length */
 #define AHEAD (1 << 20) /* behind a read that goes through the log without gaps */
 #define RECENT (8 << 20) /* written by this process, so long ago at most: still in memory */
 #define PART (1 << 20) /* what the kernel is asked for at once */
@@ -83,6 +85,34 @@ bool cold_is_near(
 		if (!part_is_near(s, g, part, now, known))
 			return segment_resident(g, off, n);
 	return true;
+}
+
+/* Length of the record as far as memory knows: 0, there is none; -1, unknown. */
+static int64_t near_size(struct store *s, const struct segment *g, int64_t off)
+{
+	int64_t head = MIN(HEAD, g->base + g->size - off);
+	struct near known;
+
+	return cold_is_near(s, g, off, head, &known)
+		       ? (int64_t)record_peek(g, off, commitlog_appended(&s->log))
+		       : -1;
+}
+
+bool store_is_near(struct store *s, int64_t phys_off)
+{
+	const struct segment *g = phys_off < 0 ? NULL : commitlog_find(&s->log, phys_off);
+	int64_t n = g ? near_size(s, g, phys_off) : 0;
+	struct near known;
+
+	return !n || (n > 0 && cold_is_near(s, g, phys_off, n, &known));
+}
+
+void store_will_need(struct store *s, int64_t phys_off)
+{
+	const struct segment *g = phys_off < 0 ? NULL : commitlog_find(&s->log, phys_off);
+
+	if (g && !store_is_near(s, phys_off))
+		segment_will_need(g, phys_off, MIN(GUESS, g->base + g->size - phys_off));
 }
 
 /* ---- on a reading thread ---- */
@@ -210,30 +240,72 @@ static int start(struct store *s, struct err *e)
 	return worker_start(&on_work, READERS, &s->readers, e);
 }
 
-int store_warm(struct store *s, const struct store_query *q, store_warmed done, void *arg,
-	struct err *e)
+static int cold_new(
+	struct store *s, store_warmed done, void *arg, struct cold **out, struct err *e)
 {
-	struct queue *cq = cq_find(&s->cq, q->topic, q->queue);
-	const char *units;
-	struct cold *c;
-	int n, rc = start(s, e);
+	int rc = start(s, e);
 
 	if (rc)
 		return rc;
-	c = mem_alloc(sizeof(*c));
-	c->s = s;
-	c->done = done;
-	c->arg = arg;
-	if (cq && !cq_resident(&s->cq, cq, q->offset))
-		c->queue_path = cq_path(&s->cq, cq, q->offset, &c->queue_off);
-	else if (cq && (units = cq_units(&s->cq, cq, q->offset, CQ_READ_UNITS, &n)))
-		add_units(s, q, units, n, c);
+	*out = mem_alloc(sizeof(**out));
+	(*out)->s = s;
+	(*out)->done = done;
+	(*out)->arg = arg;
+	return 0;
+}
+
+static void hand_over(struct cold *c)
+{
+	struct store *s = c->s;
+
 	DL_APPEND(s->colds, c);
 	s->n_cold++;
 	if (s->readers)
 		post(worker_mail(s->readers), run, c);
 	else
 		run(c);
+}
+
+int store_warm(struct store *s, const struct store_query *q, store_warmed done, void *arg,
+	struct err *e)
+{
+	struct queue *cq = cq_find(&s->cq, q->topic, q->queue);
+	const char *units;
+	struct cold *c;
+	int n, rc = cold_new(s, done, arg, &c, e);
+
+	if (rc)
+		return rc;
+	if (cq && !cq_resident(&s->cq, cq, q->offset))
+		c->queue_path = cq_path(&s->cq, cq, q->offset, &c->queue_off);
+	else if (cq && (units = cq_units(&s->cq, cq, q->offset, CQ_READ_UNITS, &n)))
+		add_units(s, q, units, n, c);
+	hand_over(c);
+	return 0;
+}
+
+int store_warm_records(struct store *s, const int64_t *phys, int n, store_warmed done,
+	void *arg, struct err *e)
+{
+	struct cold *c;
+	int i, rc = cold_new(s, done, arg, &c, e);
+
+	if (rc)
+		return rc;
+	for (i = 0; i < n && c->n < PIECES_MAX; i++) {
+		struct segment *g = phys[i] < 0 ? NULL : commitlog_segment(&s->log, phys[i]);
+		int64_t size = g ? near_size(s, g, phys[i]) : 0;
+
+		if (size < 0)
+			size = GUESS;
+		if (!size) {
+			segment_unref(g);
+			continue;
+		}
+		size = MIN(size, g->base + g->size - phys[i]);
+		c->pieces[c->n++] = (struct piece){ g, phys[i], size };
+	}
+	hand_over(c);
 	return 0;
 }
 

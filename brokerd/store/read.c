@@ -238,45 +238,70 @@ int64_t store_time_at(struct store *s, struct str topic, int queue, int64_t queu
 	return q && cq_one(&s->cq, q, queue_off, &u) ? unit_ms(s, &u) : -1;
 }
 
+/* Looks at messages of one queue, by number. */
+struct probe {
+	struct store *s;
+	struct queue *q;
+	struct store_cold *cold; /* NULL: may wait for the disk */
+	bool is_cold;
+};
+
+static bool probe_unit(struct probe *p, int64_t off, struct cq_unit *u)
+{
+	if (p->cold && !cq_resident(&p->s->cq, p->q, off)) {
+		p->cold->unit = off;
+		p->is_cold = true;
+		return false;
+	}
+	return cq_one(&p->s->cq, p->q, off, u);
+}
+
+/* -1 also when it is cold. */
+static int64_t probe_ms(struct probe *p, const struct cq_unit *u)
+{
+	if (p->cold && u->size != CQ_FILLER && !store_is_near(p->s, u->phys)) {
+		p->cold->phys = u->phys;
+		p->is_cold = true;
+		return -1;
+	}
+	return unit_ms(p->s, u);
+}
+
 /*
  * Apache chooses the first file modified at or after ms; the time of a file's last message says
  * the same and survives copying.
  */
-static void choose_file(
-	struct store *s, struct queue *q, int64_t ms, int64_t *from, int64_t *to)
+static void choose_file(struct probe *p, int64_t ms, int64_t *from, int64_t *to)
 {
-	int64_t fu = cq_file_units(&s->cq), f;
+	int64_t fu = cq_file_units(&p->s->cq), f;
 	struct cq_unit u;
 
-	for (f = q->first;; f += fu) {
+	for (f = p->q->first;; f += fu) {
 		*from = f;
-		*to = MIN(f + fu, q->max);
-		if (*to == q->max || (cq_one(&s->cq, q, *to - 1, &u) && unit_ms(s, &u) >= ms))
+		*to = MIN(f + fu, p->q->max);
+		if (*to == p->q->max || (probe_unit(p, *to - 1, &u) && probe_ms(p, &u) >= ms) ||
+			p->is_cold)
 			return;
 	}
 }
 
-int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64_t ms)
+/* The nearest of [lo, hi), each other file was ruled out. 0 where there is nothing to go by. */
+static int64_t search_time(struct probe *p, int64_t lo, int64_t hi, int64_t ms)
 {
-	struct queue *q = cq_find(&s->cq, topic, queue);
-	int64_t lo, hi, left = -1, right = -1, left_ms = -1, right_ms = -1;
+	int64_t left = -1, right = -1, left_ms = -1, right_ms = -1;
 
-	if (!q || !q->max || q->first < 0)
-		return 0;
-	choose_file(s, q, ms, &lo, &hi);
-	lo = MAX(lo, queue_min(s, q));
 	for (hi--; lo <= hi;) {
 		int64_t mid = lo + (hi - lo) / 2, t;
 		struct cq_unit u;
 
-		if (!cq_one(&s->cq, q, mid, &u))
+		if (!probe_unit(p, mid, &u))
 			return 0;
-		if (u.phys < commitlog_min(&s->log) || u.size == CQ_FILLER) {
+		if (u.phys < commitlog_min(&p->s->log) || u.size == CQ_FILLER) {
 			left = mid;
 			lo = mid + 1;
 			continue;
 		}
-		t = unit_ms(s, &u);
+		t = probe_ms(p, &u);
 		if (t < 0)
 			return 0;
 		if (t == ms)
@@ -296,6 +321,22 @@ int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64
 	if (right_ms < 0)
 		return left;
 	return ms - left_ms > right_ms - ms ? right : left;
+}
+
+int64_t store_offset_by_time(
+	struct store *s, struct str topic, int queue, int64_t ms, struct store_cold *cold)
+{
+	struct probe p = { .s = s, .q = cq_find(&s->cq, topic, queue), .cold = cold };
+	int64_t lo, hi, off = 0;
+
+	if (!p.q || !p.q->max || p.q->first < 0)
+		return 0;
+	if (cold)
+		*cold = (struct store_cold){ -1, -1 };
+	choose_file(&p, ms, &lo, &hi);
+	if (!p.is_cold)
+		off = search_time(&p, MAX(lo, queue_min(s, p.q)), hi, ms);
+	return p.is_cold ? -1 : off;
 }
 
 /* Messages of its topic are kept for less than this one is old. */

@@ -190,13 +190,30 @@ typedef void (*store_warmed)(void *arg, int rc, const struct err *e);
 int store_warm(struct store *s, const struct store_query *q, store_warmed done, void *arg,
 	struct err *e) MUST_USE;
 
+/* The same for the records at phys[n], as far as there are any; n is at most STORE_WARM_MAX. */
+#define STORE_WARM_MAX 64
+int store_warm_records(struct store *s, const int64_t *phys, int n, store_warmed done,
+	void *arg, struct err *e) MUST_USE;
+/* Whether store_get() at phys_off would not wait for the disk. */
+bool store_is_near(struct store *s, int64_t phys_off);
+/* Somebody will want the records soon: the kernel reads ahead, nobody waits. */
+void store_will_need(struct store *s, int64_t phys_off);
+
 /* Bounds of a queue; 0, 0 for one that is not there. */
 void store_queue_bounds(
 	struct store *s, struct str topic, int queue, int64_t *min, int64_t *max);
 /* Store time of the message at a queue offset; -1 if there is none. */
 int64_t store_time_at(struct store *s, struct str topic, int queue, int64_t queue_off);
-/* First message stored at or after ms, as Apache's search by time rounds (nearest neighbour). */
-int64_t store_offset_by_time(struct store *s, struct str topic, int queue, int64_t ms);
+/*
+ * First message stored at or after ms, as Apache's search by time rounds (nearest neighbour). With
+ * `cold` it does not wait for the disk: -1 when something must be fetched first, a record with
+ * store_warm_records() or else a unit with store_warm().
+ */
+struct store_cold {
+	int64_t phys, unit; /* one of them; -1 */
+};
+int64_t store_offset_by_time(
+	struct store *s, struct str topic, int queue, int64_t ms, struct store_cold *cold);
 /* The whole record at a physical offset: magic and own offset are checked. TQ_ENOTFOUND. */
 int store_get(struct store *s, int64_t phys_off, struct store_slice *out, struct err *e);
 /* Queue unit at an offset; false if there is none. */

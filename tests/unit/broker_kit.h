@@ -35,6 +35,7 @@
 struct shared {
 	_Atomic int port;
 	_Atomic bool sync_fails, sync_hangs, disk_full;
+	_Atomic bool cold; /* nothing of the store is in memory */
 	_Atomic int syncs, slow_ms; /* of each write to the log */
 	_Atomic int held, conns; /* pulls that wait, connections; each 20 ms */
 	_Atomic int64_t skip_ms; /* the clock goes on from so much later, once */
@@ -63,6 +64,15 @@ static inline ssize_t odd_pwritev(int fd, const struct iovec *v, int n, off_t of
 	if (sh->slow_ms)
 		usleep((useconds_t)sh->slow_ms * 1000);
 	return vfs_system.pwritev(fd, v, n, off);
+}
+
+static inline int odd_mincore(void *at, size_t n, unsigned char *pages)
+{
+	int r = vfs_system.mincore(at, n, pages);
+
+	if (sh->cold)
+		memset(pages, 0, (n + 4095) / 4096);
+	return r;
 }
 
 static inline int odd_fallocate(int fd, int mode, off_t off, off_t len)
@@ -116,6 +126,7 @@ static inline int serve(tune change)
 
 	odd.fdatasync = odd_fdatasync;
 	odd.fallocate = odd_fallocate;
+	odd.mincore = odd_mincore;
 	odd.pwritev = odd_pwritev;
 	vfs_set(&odd);
 	thread_become(&on_loop);

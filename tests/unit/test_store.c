@@ -439,13 +439,13 @@ Test(store, searches_by_time_as_apache_rounds)
 	struct store *s = kit_open(&opts, NULL);
 	size_t i;
 
-	cr_expect_eq(store_offset_by_time(s, STR("t"), 0, 5), 0);
+	cr_expect_eq(store_offset_by_time(s, STR("t"), 0, 5, NULL), 0);
 	for (i = 0; i < 40; i++) {
 		clock_test_set(1700000001000 + (int64_t)i * 100);
 		kit_send(s, "t", 0, "x", "");
 	}
 	for (i = 0; i < ARRAY_LEN(cases); i++)
-		cr_expect_eq(store_offset_by_time(s, STR("t"), 0, cases[i].ms), cases[i].off,
+		cr_expect_eq(store_offset_by_time(s, STR("t"), 0, cases[i].ms, NULL), cases[i].off,
 			"%s", cases[i].why);
 	cr_expect_eq(store_time_at(s, STR("t"), 0, 3), 1700000001300);
 	cr_expect_eq(store_time_at(s, STR("t"), 0, 40), -1);

@@ -114,6 +114,45 @@ Test(store_cold, a_read_that_would_wait_says_so_and_finds_all_when_warm)
 	kit_close(s);
 }
 
+Test(store_cold, records_and_the_search_by_time_ask_before_they_wait)
+{
+	int64_t phys[2] = { 0, 997 * 4 };
+	struct store *s = filled();
+	struct store_slice slice;
+	struct store_cold at;
+	struct err e = ERR_INIT;
+	int64_t off, ms = store_time_at(s, STR("t"), 0, 2);
+	int trips = 0;
+
+	cold = true;
+	cr_expect_not(store_is_near(s, 0));
+	cr_expect(store_is_near(s, 1 << 30), "nothing is there");
+	memset(&warm, 0, sizeof(warm));
+	cr_assert_eq(store_warm_records(s, phys, 2, warmed, &warm, &e), 0, "%s", e.msg);
+	cr_expect_eq(warm.calls, 1);
+	cr_expect_eq(warm.rc, 0);
+	cr_expect(store_is_near(s, 0));
+	cr_assert_eq(store_get(s, 0, &slice, &e), 0);
+	store_slice_unref(slice.segment);
+	for (cold = true;
+		trips < 2 && (off = store_offset_by_time(s, STR("t"), 0, ms, &at)) < 0;
+		trips++) {
+		struct store_query q = query(at.unit);
+
+		cr_assert((at.unit < 0) != (at.phys < 0));
+		memset(&warm, 0, sizeof(warm));
+		if (at.unit < 0)
+			cr_assert_eq(store_warm_records(s, &at.phys, 1, warmed, &warm, &e), 0);
+		else
+			warm_up(s, &q);
+		cr_expect_eq(warm.rc, 0);
+	}
+	cr_expect_eq(trips, 1, "what was fetched is not cold");
+	cold = true;
+	cr_expect_eq(off, store_offset_by_time(s, STR("t"), 0, ms, NULL));
+	kit_close(s);
+}
+
 Test(store_cold, who_can_wait_is_not_told_to_come_again)
 {
 	struct store *s = filled();

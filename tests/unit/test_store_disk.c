@@ -186,7 +186,7 @@ static void walk(const char *what, size_t at)
 			cr_assert_gt(b.next_off, off, "%s at %zu", what, at);
 			store_batch_release(&b);
 		}
-		(void)store_offset_by_time(s, STR("t"), q, 1700000001500);
+		(void)store_offset_by_time(s, STR("t"), q, 1700000001500, NULL);
 	}
 	(void)store_query_key(s, STR("t"), STR("k"), 32, 0, INT64_MAX, phys, &ms, &last);
 	(void)kit_send(s, "t", 0, "x", "");
