@@ -215,31 +215,38 @@ static int version_of(struct meta *m, int *out, struct err *e)
 	return rc;
 }
 
-static int take_step(struct meta *m, const struct step *s, struct err *e)
+static int take_steps(struct meta *m, int have, struct err *e)
 {
 	char set[48];
-	int rc;
+	int rc = 0;
 
-	snprintf(set, sizeof(set), "PRAGMA user_version = %d", s->n);
-	(void)((rc = run_sql(m, "BEGIN IMMEDIATE", e)) || (rc = run_sql(m, s->sql, e)) ||
-		(rc = run_sql(m, set, e)) || (rc = run_sql(m, "COMMIT", e)));
-	if (rc)
-		sqlite3_exec(m->db, "ROLLBACK", NULL, NULL, NULL);
-	return rc ? err_wrap(e, "schema step %d", s->n) : 0;
+	for (size_t i = 0; !rc && i < ARRAY_LEN(steps); i++) {
+		if (steps[i].n <= have)
+			continue;
+		snprintf(set, sizeof(set), "PRAGMA user_version = %d", steps[i].n);
+		(void)((rc = run_sql(m, steps[i].sql, e)) || (rc = run_sql(m, set, e)));
+		if (rc)
+			err_wrap(e, "schema step %d", steps[i].n);
+	}
+	return rc;
 }
 
+/* All in one transaction, which a start waits for once. */
 static int migrate(struct meta *m, struct err *e)
 {
-	int have = 0;
+	int last = steps[ARRAY_LEN(steps) - 1].n, have = 0;
 	int rc = version_of(m, &have, e);
 
-	if (!rc && have > steps[ARRAY_LEN(steps) - 1].n)
+	if (!rc && have > last)
 		return err_set(e, TQ_EPRECOND,
 			"metadata '%s' was written by a newer brokerd (schema %d, known is %d)",
-			m->path, have, steps[ARRAY_LEN(steps) - 1].n);
-	for (size_t i = 0; !rc && i < ARRAY_LEN(steps); i++)
-		if (steps[i].n > have)
-			rc = take_step(m, &steps[i], e);
+			m->path, have, last);
+	if (rc || have == last)
+		return rc;
+	(void)((rc = run_sql(m, "BEGIN IMMEDIATE", e)) || (rc = take_steps(m, have, e)) ||
+		(rc = run_sql(m, "COMMIT", e)));
+	if (rc)
+		sqlite3_exec(m->db, "ROLLBACK", NULL, NULL, NULL);
 	return rc;
 }
 
