@@ -20,6 +20,7 @@
 #include "log.h"
 #include "mem.h"
 #include "props.h"
+#include "brokerd/store/guard.h"
 
 #define HEADER 40
 #define SLOT 4
@@ -80,6 +81,20 @@ static void file_free(struct index_file *f)
 	if (f->fd >= 0)
 		vfs()->close(f->fd);
 	mem_free(f);
+}
+
+/*
+ * Whether the bytes are there: a file that was cut short or a disk that fails must cost answers,
+ * not the process.
+ */
+static bool file_has(const struct index_file *f, const char *p, size_t n)
+{
+	if (guard_touch(p, n))
+		return true;
+	log_every(5, LOG_ERROR_, "store",
+		"'%s' cannot be read at %lld: cut short, or a bad disk", f->path,
+		(long long)(p - f->map));
+	return false;
 }
 
 /* Blocks up to byte `upto`. Without fallocate, zeros are written where nothing was yet. */
@@ -394,6 +409,9 @@ static int put(struct index *ix, uint32_t hash, int64_t phys, int64_t ms, struct
 	char *slot, *p;
 	int rc;
 
+	f = ix->n ? ix->files[ix->n - 1] : NULL;
+	if (f && !file_has(f, f->map, HEADER))
+		return err_set(e, TQ_EIO, "'%s' cannot be read", f->path);
 	rc = current(ix, &f, e);
 	if (rc)
 		return rc;
@@ -403,6 +421,8 @@ static int put(struct index *ix, uint32_t hash, int64_t phys, int64_t ms, struct
 	if (rc)
 		return rc;
 	slot = slot_at(f, (int32_t)(hash % (uint32_t)ix->slots));
+	if (!file_has(f, slot, SLOT) || !file_has(f, p, ENTRY))
+		return err_set(e, TQ_EIO, "'%s' cannot be written", f->path);
 	prev = (int32_t)get_be32(slot);
 	if (prev <= 0 || prev > count)
 		prev = 0;
@@ -565,7 +585,13 @@ int index_sync(struct index *ix, struct index_safe *safe, struct err *e)
 	pthread_mutex_lock(&ix->lock);
 	rc = mend(ix, e);
 	f = ix->n && !rc ? ix->files[ix->n - 1] : NULL;
-	*safe = (struct index_safe){ ix->indexed, f ? f->name : 0, f ? file_count(ix, f) : 0 };
+	if (f && !file_has(f, f->map, HEADER))
+		*safe = (struct index_safe){
+			0
+		}; /* all of it is made again at the next start */
+	else
+		*safe = (struct index_safe){ ix->indexed, f ? f->name : 0,
+			f ? file_count(ix, f) : 0 };
 	if (f)
 		fd = vfs()->open(f->path, O_RDWR | O_CLOEXEC, 0);
 	pthread_mutex_unlock(&ix->lock);
@@ -582,17 +608,22 @@ int index_sync(struct index *ix, struct index_safe *safe, struct err *e)
 static int chain(const struct index *ix, const struct index_file *f, uint32_t hash, int max,
 	int64_t begin_ms, int64_t end_ms, int64_t *phys)
 {
-	int32_t count = file_count(ix, f), k, prev;
+	const char *slot = slot_at(f, (int32_t)(hash % (uint32_t)ix->slots)), *p;
+	int32_t count = file_count(ix, f), k, prev, sec;
 	int found = 0;
+	int64_t ms;
 
-	k = (int32_t)get_be32(slot_at(f, (int32_t)(hash % (uint32_t)ix->slots)));
+	if (!file_has(f, slot, SLOT))
+		return 0;
+	k = (int32_t)get_be32(slot);
 	if (count <= 1 || k <= 0 || k >= count)
 		return 0;
 	for (; found < max; k = prev) {
-		const char *p = entry_at(ix, f, k);
-		int32_t sec = (int32_t)get_be32(p + 12);
-		int64_t ms = head64(f, BEGIN_MS) + (int64_t)sec * 1000;
-
+		p = entry_at(ix, f, k);
+		if (!file_has(f, p, ENTRY))
+			break;
+		sec = (int32_t)get_be32(p + 12);
+		ms = head64(f, BEGIN_MS) + (int64_t)sec * 1000;
 		if (sec < 0)
 			break;
 		if (get_be32(p) == hash && ms + 999 >= begin_ms && ms <= end_ms)
@@ -619,11 +650,16 @@ int index_query(struct index *ix, struct str topic, struct str key, int max, int
 
 	pthread_mutex_lock(&ix->lock);
 	hash = key_hash(topic, key);
-	*last_ms = ix->n ? head64(ix->files[ix->n - 1], END_MS) : 0;
-	*last_phys = ix->n ? head64(ix->files[ix->n - 1], END_PHYS) : 0;
+	*last_ms = *last_phys = 0;
+	if (ix->n && file_has(ix->files[ix->n - 1], ix->files[ix->n - 1]->map, HEADER)) {
+		*last_ms = head64(ix->files[ix->n - 1], END_MS);
+		*last_phys = head64(ix->files[ix->n - 1], END_PHYS);
+	}
 	for (i = ix->n - 1; i >= 0 && found < max && !ix->mend_to; i--) {
 		const struct index_file *f = ix->files[i];
 
+		if (!file_has(f, f->map, HEADER))
+			continue;
 		if (begin_ms <= head64(f, END_MS) + 999 && end_ms >= head64(f, BEGIN_MS))
 			found +=
 				chain(ix, f, hash, max - found, begin_ms, end_ms, phys + found);
@@ -638,7 +674,8 @@ int index_query(struct index *ix, struct str topic, struct str key, int max, int
 void index_expire(struct index *ix, int64_t min_phys)
 {
 	pthread_mutex_lock(&ix->lock);
-	while (ix->n > 1 && head64(ix->files[0], END_PHYS) < min_phys)
+	while (ix->n > 1 && file_has(ix->files[0], ix->files[0]->map, HEADER) &&
+		head64(ix->files[0], END_PHYS) < min_phys)
 		list_drop(ix, 0, true);
 	pthread_mutex_unlock(&ix->lock);
 }

@@ -210,6 +210,44 @@ Test(store_cold, a_file_cut_short_fails_the_reads_of_what_is_gone_and_nothing_el
 	mem_free(path);
 }
 
+/* An index file that is cut short costs hits, not the process. */
+Test(store_cold, an_index_file_cut_short_costs_hits)
+{
+	int64_t phys[64], last_ms, last_phys;
+	struct store *s = filled();
+	char *index = kit_path(dir, "index"), *path = NULL;
+	DIR *h = opendir(index);
+	struct dirent *d;
+
+	cr_assert_gt(store_query_key(s, STR("t"), STR("k"), 64, 0, INT64_MAX, phys, &last_ms,
+			     &last_phys),
+		0);
+	cr_assert_not_null(h);
+	while ((d = readdir(h))) {
+		if (d->d_name[0] == '.')
+			continue;
+		path = mem_fmt("%s/%s", index, d->d_name);
+		cr_assert_eq(truncate(path, 0), 0);
+		mem_free(path);
+	}
+	closedir(h);
+	mem_free(index);
+	cr_expect_eq(store_query_key(s, STR("t"), STR("k"), 64, 0, INT64_MAX, phys, &last_ms,
+			     &last_phys),
+		0);
+	kit_send_big(s, "t", MESSAGES, 2);
+	(void)store_query_key(
+		s, STR("t"), STR("k"), 64, 0, INT64_MAX, phys, &last_ms, &last_phys);
+	store_tick(s, -1);
+	kit_expect_big(s, "t", 0, 0, MESSAGES + 2);
+	kit_crash(dir, s);
+	s = kit_open(&opts, NULL);
+	cr_expect_gt(store_query_key(s, STR("t"), STR("k"), 64, 0, INT64_MAX, phys, &last_ms,
+			     &last_phys),
+		0, "made again");
+	kit_close(s);
+}
+
 static struct mailbox *mail;
 
 static void mail_post(void *loop, void (*fn)(void *arg), void *arg)
