@@ -335,10 +335,11 @@ static const struct opt verify_opts[] = { MAP_OPTS, OPT_END };
 	"the cloud's own tools have them."
 
 const struct cmd cmd_migrate[] = {
-	{ "export", "metadata of a cloud into a file",
+	{ "export", "metadata of a cluster or a cloud into a file",
 		{ ARG_CHOICE(ARG_ONE, export_sources, "SOURCE", struct export_args, source),
 			ARG_END },
-		export_opts, sizeof(struct export_args), migrate_export, CMD_LOCAL,
+		export_opts, sizeof(struct export_args), migrate_export, 0,
+		"migrate export apache -s old:9876 -f m.json\n"
 		"migrate export huawei --region cn-east-3 --instance-id ID -f h.json\n"
 		"migrate export ons --region cn-hangzhou --instance-id ID -f o.json",
 		"Keys come from the environment (TDMQCTL_HUAWEI_AK and _SK, TDMQCTL_ALI_ID and "

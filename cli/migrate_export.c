@@ -9,6 +9,7 @@
 
 #include "cmd.h"
 #include "ctx.h"
+#include "migrate/apache_live.h"
 #include "migrate/fetch.h"
 #include "progress.h"
 
@@ -22,7 +23,7 @@ static const struct export_source sources_known[] = {
 	{ "huawei", CLOUD_HUAWEI, fetch_huawei },
 	{ "ons", CLOUD_ALI, fetch_ons },
 };
-const char *const export_sources[] = { "huawei", "ons", NULL };
+const char *const export_sources[] = { "apache", "huawei", "ons", NULL };
 
 static void on_note(void *arg, const char *line)
 {
@@ -113,10 +114,33 @@ static int export_cloud(
 	return rc;
 }
 
+/* A cluster that can be asked itself: the command's own. */
+static int export_apache(struct ctx *cx, const struct export_args *a)
+{
+	struct apache_live o = { a->cluster, a->groups_only, a->topics_only,
+		cx->set.brokers.n > 0 };
+	struct export x;
+	int rc;
+
+	if (a->topics_only && a->groups_only)
+		return err_set(&cx->err, TQ_EUSAGE, "--topics-only and --groups-only: which?");
+	export_init(&x, "apache");
+	stop_watch();
+	rc = apache_live_fetch(cx->admin, &o, &x, &cx->err);
+	if (!rc)
+		rc = write_out(cx, a, &x);
+	if (!rc)
+		report(cx, a, &x);
+	export_release(&x);
+	return rc;
+}
+
 int migrate_export(struct ctx *cx, const void *args)
 {
 	const struct export_args *a = args;
 
+	if (!strcmp(a->source, "apache"))
+		return export_apache(cx, a);
 	for (size_t i = 0; i < ARRAY_LEN(sources_known); i++)
 		if (!strcmp(a->source, sources_known[i].name))
 			return export_cloud(cx, a, &sources_known[i]);
@@ -128,6 +152,10 @@ const struct opt export_opts[] = {
 		"where to, mode 0600; without it standard output"),
 	OPT_ENUM(0, "format", struct export_args, format, export_format_names, EXPORT_OWN,
 		"of the file: all as the source said it, or a form others read"),
+	OPT_STR(0, "cluster", "name", struct export_args, cluster,
+		"of Apache's, where the name server knows several"),
+	OPT_BOOL(0, "topics-only", struct export_args, topics_only, "of Apache's: no groups"),
+	OPT_BOOL(0, "groups-only", struct export_args, groups_only, "of Apache's: no topics"),
 	CLOUD_OPTS(struct export_args, cloud),
 	OPT_STR(0, "project-id", "id", struct export_args, project,
 		"of Huawei; looked up when not given"),

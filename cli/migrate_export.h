@@ -11,6 +11,8 @@
 struct export_args {
 	const char *source, *file;
 	int format; /* enum export_format */
+	const char *cluster;
+	bool topics_only, groups_only;
 	struct cloud_args cloud;
 	const char *project, *instance, *iam_endpoint;
 	int signature; /* of Alibaba Cloud: 1 or 3 */

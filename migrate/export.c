@@ -124,7 +124,7 @@ int export_text(struct export *x, enum export_format f, struct buf *out, struct 
 	return rc;
 }
 
-/* ---- those of others ---- */
+/* ---- those of others: without what brokers make for themselves ---- */
 
 static void apache_tables(struct jw *w, const struct inventory *inv)
 {
@@ -138,7 +138,7 @@ static void apache_tables(struct jw *w, const struct inventory *inv)
 		for (size_t i = 0; i < inv->n; i++) {
 			const struct found *f = &inv->items[i];
 
-			if ((int)f->kind != kind || f->bad)
+			if ((int)f->kind != kind || f->bad || inventory_is_own(inv, f))
 				continue;
 			jw_key(w, f->name);
 			if (kind == OBJ_TOPIC)
@@ -221,7 +221,7 @@ static void huawei(struct jw *w, const struct inventory *inv)
 		for (size_t i = 0; i < inv->n; i++) {
 			const struct found *f = &inv->items[i];
 
-			if ((int)f->kind != kind || f->bad)
+			if ((int)f->kind != kind || f->bad || inventory_is_own(inv, f))
 				continue;
 			jw_key(w, f->name);
 			if (kind == OBJ_TOPIC)

@@ -18,6 +18,7 @@
 
 #include "fsio.h"
 #include "map.h"
+#include "names.h"
 #include "source.h"
 
 struct names_seen {
@@ -94,6 +95,16 @@ bool inventory_is_system(const struct inventory *inv, const char *topic)
 
 	HASH_FIND_STR(inv->system_set, topic, s);
 	return s != NULL;
+}
+
+bool inventory_is_own(const struct inventory *inv, const struct found *f)
+{
+	struct str name = str_of(f->name);
+
+	if (f->kind == OBJ_GROUP)
+		return names_is_system_group(name);
+	return inventory_is_system(inv, f->name) || names_is_system_topic(name) ||
+	       names_is_retry(name) || names_is_dlq(name);
 }
 
 void inventory_add_read(struct inventory *inv, const char *group, const char *topic)

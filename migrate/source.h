@@ -120,6 +120,8 @@ void inventory_add_ordered(struct inventory *inv, const char *topic);
 void inventory_add_space(struct inventory *inv, const char *from, const char *to);
 void inventory_note(struct inventory *inv, const char *fmt, ...) PRINTF(2, 3);
 bool inventory_is_system(const struct inventory *inv, const char *topic);
+/* What brokers make for themselves or for a group: nobody's own topic or group. */
+bool inventory_is_own(const struct inventory *inv, const struct found *f);
 /* Brings tables of single brokers together; the readers above do it at their end. */
 void inventory_settle(struct inventory *inv);
 
