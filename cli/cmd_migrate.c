@@ -7,21 +7,25 @@
 #include "cmd.h"
 
 #include "ctx.h"
+#include "config.h"
+#include "migrate/apache_live.h"
 #include "migrate/journal.h"
 #include "migrate/plan.h"
 #include "migrate/report.h"
 #include "migrate/target.h"
+#include "migrate/verify.h"
 #include "migrate_export.h"
 #include "migrate_more.h"
 #include "migrate_work.h"
 #include "names.h"
 
 enum target_mode { TARGET_CLUSTER, TARGET_NAMESPACE };
+#define NAMESPACE_MODE "namespace " /* and its name: what a task says of itself */
 static const char *const target_modes[] = { "cluster", "namespace", NULL };
 
 struct plan_args {
 	struct strv files;
-	const char *csv_columns;
+	const char *csv_columns, *source_context;
 	int target; /* enum target_mode */
 	int on_conflict;
 	const char *queues, *name;
@@ -129,6 +133,35 @@ static int read_files(struct ctx *cx, const struct plan_args *a, struct inventor
 	return inventory_read_all(inv, (const char *const *)a->files.v, a->files.n, &cx->err);
 }
 
+/* The cluster of another context as it is now, in place of a file. */
+static int read_live(struct ctx *cx, const char *context, struct inventory *inv)
+{
+	struct strv none = STRV_INIT;
+	struct apache_live o = { 0 };
+	struct admin *from = NULL;
+	struct config file;
+	struct export x;
+	struct buf b;
+	int rc = ctx_other(cx, context, &none, &file, &from);
+
+	export_init(&x, "apache");
+	buf_init(&b, SOURCE_MAX_BYTES);
+	if (!rc)
+		rc = apache_live_fetch(from, &o, &x, &cx->err);
+	if (!rc && export_n_incomplete(&x)) {
+		ctx_warn(cx, "a part of '%s' does not answer and is not compared", context);
+		cx->partial = true;
+	}
+	if (!rc)
+		rc = export_text(&x, EXPORT_OWN, &b, &cx->err);
+	if (!rc)
+		rc = inventory_read_text(inv, context, buf_str(&b), &cx->err);
+	buf_release(&b);
+	export_release(&x);
+	admin_free(from);
+	return rc ? err_wrap(&cx->err, "the source") : 0;
+}
+
 /* Reads, looks, plans. */
 static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 {
@@ -136,7 +169,8 @@ static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 	int rc = plan_options(cx, a, &o);
 
 	if (!rc)
-		rc = read_files(cx, a, &w->inv);
+		rc = a->source_context ? read_live(cx, a->source_context, &w->inv)
+				       : read_files(cx, a, &w->inv);
 	if (!rc && !a->offline)
 		rc = migrate_target(cx, &a->to, &w->target);
 	if (!rc && !a->offline)
@@ -215,7 +249,7 @@ static void describe(
 	t->name = a->name ? a->name : arena_str(&t->mem, slash && slash[1] ? slash + 1 : file);
 	t->mode = a->target == TARGET_CLUSTER
 			  ? "cluster"
-			  : arena_fmt(&t->mem, "namespace %s", cx->set.namespace);
+			  : arena_fmt(&t->mem, NAMESPACE_MODE "%s", cx->set.namespace);
 	t->source = file;
 	t->target = w->target->description;
 	t->on_conflict = (enum on_conflict)a->on_conflict;
@@ -262,20 +296,48 @@ static int migrate_run(struct ctx *cx, const void *args)
 
 /* ---- verify ---- */
 
+/* Of the source as it is now, what the task has, where the task put it. */
+static int verify_against_source(
+	struct ctx *cx, struct plan_args *a, const struct task *t, struct work *w)
+{
+	struct str space = str_of(t ? t->mode : NULL);
+	int rc;
+
+	if (str_starts(space, STR(NAMESPACE_MODE))) {
+		a->target = TARGET_NAMESPACE;
+		cx->set.namespace = space.p + strlen(NAMESPACE_MODE);
+	}
+	rc = prepare(cx, a, w);
+	if (!rc && t)
+		verify_select(&w->plan, t);
+	return rc ? rc : migrate_verify_plan(cx, &w->plan, a->failed);
+}
+
 static int migrate_verify(struct ctx *cx, const void *args)
 {
 	struct plan_args a = *(const struct plan_args *)args;
+	bool of_task = a.files.n == 1 && migrate_names_task(a.files.v[0]);
 	struct work w;
-	int rc;
+	struct task t;
+	int rc = 0;
 
 	a.on_conflict = ON_CONFLICT_FAIL;
-	if (a.files.n == 1 && migrate_names_task(a.files.v[0]))
+	if (!a.files.n && !a.source_context)
+		return err_set(
+			&cx->err, TQ_EUSAGE, "compare with what? TASK or FILE is missing");
+	if (a.files.n && !of_task && a.source_context)
+		return err_set(&cx->err, TQ_EUSAGE,
+			"a file or --source-context: both say what should be there");
+	if (of_task && !a.source_context)
 		return migrate_verify_task(cx, a.files.v[0], &a.to, a.failed);
+	task_init(&t);
 	work_init(&w);
-	rc = prepare(cx, &a, &w);
+	if (of_task)
+		rc = migrate_load_task(cx, a.files.v[0], a.to.kind, &t);
 	if (!rc)
-		rc = migrate_verify_plan(cx, &w.plan, a.failed);
+		rc = verify_against_source(cx, &a, of_task ? &t : NULL, &w);
 	work_release(&w);
+	task_release(&t);
 	return rc;
 }
 
@@ -320,7 +382,12 @@ static const struct opt run_opts[] = {
 	OPT_END,
 };
 
-static const struct opt verify_opts[] = { MAP_OPTS, OPT_END };
+static const struct opt verify_opts[] = {
+	MAP_OPTS,
+	OPT_NAME(0, "source-context", "name", struct plan_args, source_context, NAMES_CONTEXT,
+		"with this cluster as it is now, instead of a file"),
+	OPT_END,
+};
 
 #define FORMS \
 	"FILE is the rocketmq-metadata-export.json of Apache's export.sh, a metadata.json, " \
@@ -365,11 +432,12 @@ const struct cmd cmd_migrate[] = {
 		"topics and 1,000 groups. Exit status 3 when some items failed." },
 	MIGRATE_TASK_CMDS,
 	{ "verify", "whether the cluster has what a task or file says",
-		{ ARG(ARG_MANY, NAMES_FILE, "TASK|FILE", struct plan_args, files), ARG_END },
+		{ ARG(ARG_ANY, NAMES_FILE, "TASK|FILE", struct plan_args, files), ARG_END },
 		verify_opts, sizeof(struct plan_args), migrate_verify, 0, "migrate verify 12",
 		"At any time after the import, item by item, settings too. A number is a task, "
 		"anything else a file; with a file, the options say how it was imported. Exit "
-		"status 20 when something is missing or has other settings." },
+		"status 20 when something is missing or has other settings. --source-context asks "
+		"the old cluster what there should be: of the task, or all." },
 	MIGRATE_OFFSETS,
 	MIGRATE_SWITCH,
 	CMD_END,

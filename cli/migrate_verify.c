@@ -62,7 +62,7 @@ bool migrate_names_task(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-static int load(struct ctx *cx, const char *text, int to, struct task *t)
+int migrate_load_task(struct ctx *cx, const char *text, int to, struct task *t)
 {
 	struct journal j;
 	int64_t id;
@@ -90,7 +90,7 @@ int migrate_verify_task(
 	task_init(&t);
 	holdings_init(&have);
 	plan_init(&p);
-	rc = load(cx, id, to->kind, &t);
+	rc = migrate_load_task(cx, id, to->kind, &t);
 	if (!rc)
 		rc = migrate_target(cx, to, &tg);
 	if (!rc)

@@ -20,6 +20,7 @@ int migrate_carry_out(struct ctx *cx, struct task *t, const struct plan *p, stru
 
 /* migrate verify: whether the word is the number of a task, and what to do with one or a plan. */
 bool migrate_names_task(const char *text);
+int migrate_load_task(struct ctx *cx, const char *text, int to, struct task *t) MUST_USE;
 int migrate_verify_task(
 	struct ctx *cx, const char *id, const struct to_args *to, bool failed_only) MUST_USE;
 int migrate_verify_plan(struct ctx *cx, const struct plan *p, bool failed_only) MUST_USE;

@@ -184,3 +184,18 @@ member() {
 	tdmqctl -q migrate run "$DATA/shop" --on-conflict update >/dev/null
 	run -0 --separate-stderr tdmqctl migrate verify "$DATA/shop"
 }
+
+@test "migrate verify --source-context: the old cluster says what there should be" {
+	tdmqctl -q migrate export apache -s "$OLD" -f "$BATS_TEST_TMPDIR/old.json" 2>/dev/null
+	tdmqctl -q migrate run "$BATS_TEST_TMPDIR/old.json" >/dev/null
+	id=$(tdmqctl migrate list -o json | json 'd["items"][-1]["id"]')
+	run -0 --separate-stderr tdmqctl migrate verify --source-context old
+	[[ $output == *orders*same* ]]
+	tdmqctl -q -s "$OLD" topic create since-then
+	run -20 --separate-stderr tdmqctl migrate verify --source-context old --failed -o json
+	[ "$(json '[(i["name"], i["state"]) for i in d["items"]]' <<<"$output")" = "[('since-then', 'missing')]" ]
+	run -0 --separate-stderr tdmqctl migrate verify "$id" --source-context old
+	run -7 --separate-stderr tdmqctl -s 127.0.0.1:1 migrate verify --source-context old
+	run -2 --separate-stderr tdmqctl migrate verify
+	tdmqctl -q -s "$OLD" topic delete since-then --yes
+}
