@@ -227,3 +227,23 @@ Test(fsio, one_process_holds_the_lock)
 	cr_expect_eq(fsio_lock(path, &fd, &err), 0);
 	close(fd);
 }
+
+/* In a folder others may write to (S8). */
+Test(fsio, replaces_a_planted_link_and_not_what_it_points_at)
+{
+	char victim[96];
+	struct buf b;
+
+	snprintf(victim, sizeof(victim), "%s.victim", path);
+	cr_assert_eq(fsio_replace(victim, STR("precious"), 0600, &err), 0);
+	cr_assert_eq(symlink(victim, path), 0);
+	cr_assert_eq(fsio_replace(path, STR("new"), 0600, &err), 0, "%s", err.msg);
+	buf_init(&b, 100);
+	cr_assert_eq(fsio_read_file(victim, 100, &b, &err), 0);
+	cr_expect(str_is(buf_str(&b), "precious"));
+	buf_clear(&b);
+	cr_assert_eq(fsio_read_file(path, 100, &b, &err), 0);
+	cr_expect(str_is(buf_str(&b), "new"));
+	buf_release(&b);
+	unlink(victim);
+}

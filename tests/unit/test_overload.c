@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Clients that want too much of a whole broker: lengths that lie (M2), answers nobody reads (M3),
- * requests that never end (M4), floods of connections (M5), more than the disk takes (M6). Others
+ * requests that never end (M4), floods of connections (M5), more than the disk takes (M6), secrets to guess (S11). Others
  * go on meanwhile, and memory has a bound. TDMQ_LONG=1 has the numbers of a release.
  */
 #include "broker_kit.h"
@@ -427,5 +427,83 @@ Test(overload, a_producer_faster_than_the_disk_is_not_read_and_its_messages_coun
 	close(fd);
 	cr_assert_eq(stop(), 0);
 	buf_release(&frames);
+	client_free(c);
+}
+
+/* --- S11 --- */
+
+static void asks_who(struct config *cfg)
+{
+	never_flush(cfg);
+	cfg->authentication = true;
+	cfg->admin_secret = "sixteen bytes and some";
+}
+
+/* From another address than the honest client's. */
+static int dial_from_elsewhere(void)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)sh->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/* p99 of an honest client between guesses; *guesses counts them. */
+static int64_t p99_among_guesses(struct client *c, const struct buf *guess, int *guesses)
+{
+	static int64_t t[500];
+	int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		int64_t begun;
+
+		if (fd >= 0 && send(fd, guess->p, guess->n, MSG_NOSIGNAL) < 0) {
+			close(fd);
+			fd = -1;
+		}
+		if (fd < 0)
+			fd = dial_from_elsewhere();
+		++*guesses;
+		begun = clock_mono_us();
+		cr_assert_eq(send_one(c, STR("honest"), 5000), RESP_SUCCESS);
+		t[i] = clock_mono_us() - begun;
+	}
+	close(fd);
+	qsort(t, ARRAY_LEN(t), sizeof(t[0]), by_value);
+	return t[ARRAY_LEN(t) * 99 / 100];
+}
+
+Test(overload, who_guesses_secrets_slows_nobody_down)
+{
+	struct client_opts o = { .access_key = "admin",
+		.secret_key = "sixteen bytes and some" };
+	int64_t before, us = INT64_MAX, begun, ms;
+	struct client *c = client_new(&o);
+	static struct command rq;
+	struct buf guess;
+	int guesses = 0;
+
+	start(asks_who);
+	cr_assert_eq(send_one(c, STR("a"), 5000), RESP_SUCCESS);
+	fill_send(&rq, "t-1", STR("x"));
+	command_add(&rq, "AccessKey", STR("admin"));
+	command_add(&rq, "Signature", STR("AAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+	buf_init(&guess, 4096);
+	command_encode(&guess, &rq);
+	before = p99_us(c, 0);
+	begun = clock_mono_ms();
+	for (int i = 0; i < 20 && us > before * 2; i++)
+		us = MIN(us, p99_among_guesses(c, &guess, &guesses));
+	ms = MAX(clock_mono_ms() - begun, 1);
+	note("%lld guesses a second: p99 of others %lld us, before %lld us",
+		(long long)guesses * 1000 / (long long)ms, (long long)us, (long long)before);
+	cr_expect_leq(us, before * 2 + 1000 * SLOW_BUILD);
+	buf_release(&guess);
+	cr_assert_eq(stop(), 0);
 	client_free(c);
 }
