@@ -286,7 +286,11 @@ static int broken(struct commitlog *cl, struct err *e)
 		"the store is read-only after a failed write to '%s'", cl->dir);
 }
 
-static int write_turn(struct commitlog *cl, struct err *e)
+/*
+ * The last write to a file seals it: not before it is done, since the flush thread closes what is
+ * sealed, and before on_write(), so that it looks at the file once more.
+ */
+static int write_turn_and(struct commitlog *cl, bool seal, struct err *e)
 {
 	struct segment *g;
 	struct iovec v;
@@ -294,19 +298,27 @@ static int write_turn(struct commitlog *cl, struct err *e)
 
 	if (cl->failed)
 		return broken(cl, e);
-	if (cl->written == cl->end)
+	if (cl->written == cl->end && !seal)
 		return 0;
 	g = cl->segs[cl->n - 1];
 	v = (struct iovec){ cl->turn, (size_t)(cl->end - cl->written) };
 	rc = fsio_write_full(g->fd, &v, 1, cl->written - g->base, g->path, e);
 	if (rc) {
+		log_error("store", "write to '%s' failed: %s", g->path, strerror(errno));
 		cl->failed = rc;
 		return rc;
 	}
+	if (seal)
+		g->sealed = true;
 	cl->turn_peak = MAX(cl->turn_peak, (size_t)(cl->end - cl->written));
 	cl->written = cl->end;
 	cl->on_write(cl->on_write_arg, g);
 	return 0;
+}
+
+static int write_turn(struct commitlog *cl, struct err *e)
+{
+	return write_turn_and(cl, false, e);
 }
 
 static char *turn_space(struct commitlog *cl, size_t n)
@@ -368,9 +380,8 @@ static int roll(struct commitlog *cl, size_t n, struct err *e)
 		put_be32(p + 4, MESSAGE_BLANK);
 		cl->end += 8;
 	}
-	cl->segs[cl->n - 2]->sealed = true;
 	g = list_remove(cl, cl->n - 1);
-	rc = write_turn(cl, e);
+	rc = write_turn_and(cl, true, e);
 	list_insert(cl, g);
 	if (!rc)
 		cl->end = cl->written = g->base;

@@ -146,6 +146,29 @@ Test(broker, refuses_sends_while_too_many_wait_for_the_disk)
 	client_free(c);
 }
 
+static void small_files_often_synced(struct config *cfg)
+{
+	cfg->flush = STORE_FLUSH_ASYNC;
+	cfg->flush_interval = 1;
+	cfg->commitlog_file_size = 1 << 20;
+}
+
+/* The flush thread closes full files: not one whose last bytes are still being written. */
+Test(broker, a_file_is_not_closed_before_its_end_is_written)
+{
+	static char body[100 << 10];
+	struct client *c = client();
+
+	start(small_files_often_synced);
+	sh->slow_ms = 10;
+	for (int i = 0; i < 60; i++)
+		cr_assert_eq(send_one(c, (struct str){ body, sizeof(body) }, 5000),
+			RESP_SUCCESS, "message %d", i);
+	cr_assert_eq(queue_end(c), 60);
+	cr_assert_eq(stop(), 0);
+	client_free(c);
+}
+
 /* --- connections --- */
 
 static void two_connections(struct config *cfg)
