@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # delay, transaction: what waits is seen, called off, begun anew; across a restart too.
 
-# shellcheck disable=SC2154 # run sets stderr
+# run sets stderr; scripts for bash -c are in single quotes; words of $how are several
+# shellcheck disable=SC2154,SC2016,SC2086
 load helper
 
 TX=(--transaction-timeout=100ms --transaction-check-interval=100ms --transaction-check-max=2)
