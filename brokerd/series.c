@@ -172,12 +172,34 @@ static struct holder *find(const struct stats *s, struct str topic, struct str g
 	return h;
 }
 
+static struct str topic_of(const struct holder *h)
+{
+	return (struct str){ h->key, h->topic_n };
+}
+
+static struct str group_of(const struct holder *h)
+{
+	size_t at = h->topic_n + 1;
+
+	return at <= h->n ? (struct str){ h->key + at, h->n - at } : STR_NONE;
+}
+
+static bool is_of(const struct holder *h, struct str topic, struct str group)
+{
+	struct str own = group_of(h);
+
+	return str_eq(topic_of(h), topic) && !own.p == !group.p && str_eq(own, group);
+}
+
 static struct holder *get(struct stats *s, struct str topic, struct str group)
 {
-	struct holder *h = find(s, topic, group), **head = group.p ? &s->pairs : &s->topics;
+	struct holder *h, **head = group.p ? &s->pairs : &s->topics;
 	struct counter *own;
 
-	if (LIKELY(h))
+	if (LIKELY(s->last && is_of(s->last, topic, group)))
+		return s->last;
+	h = s->last = find(s, topic, group);
+	if (h)
 		return h;
 	if (!topic.p || topic.n + group.n + 1 > KEY_TEXT)
 		return NULL;
@@ -232,20 +254,10 @@ static void holder_free(struct stats *s, struct holder *h)
 	for (unsigned i = 0; i < h->n_queues; i++)
 		counters_free(s, h->queues[i], counters_of_queue(h));
 	counters_free(s, h->own, is_pair(h) ? PAIR_COUNTERS : TOPIC_COUNTERS);
+	if (s->last == h)
+		s->last = NULL;
 	mem_free(h->queues);
 	mem_free(h);
-}
-
-static struct str topic_of(const struct holder *h)
-{
-	return (struct str){ h->key, h->topic_n };
-}
-
-static struct str group_of(const struct holder *h)
-{
-	size_t at = h->topic_n + 1;
-
-	return at <= h->n ? (struct str){ h->key + at, h->n - at } : STR_NONE;
 }
 
 /* All pairs of a topic, or of a group. */

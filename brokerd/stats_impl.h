@@ -21,6 +21,7 @@ struct stats {
 	int64_t took[2][STATS_BANDS]; /* this minute's sends, the last full minute's */
 	int64_t put_max_ms, get_max_us;
 	struct holder *topics, *pairs; /* series.c: by topic; by topic@group */
+	struct holder *last; /* counted at last, as a rule the next one too; or NULL */
 	struct counter *broker; /* BROKER_PUT_NUMS, BROKER_GET_NUMS; made at their first use */
 	size_t counters; /* how many there are */
 };
