@@ -188,6 +188,7 @@ asked() { # NAME: how many requests
 	[[ $stderr == *'after 2 tries'* ]]
 	[ "$(cat h.json)" = old ]
 	faults h '{"hang": 30}'
+	: >"$BATS_FILE_TMPDIR/h/log"
 	tdmqctl migrate export huawei --region cn-east-3 --endpoint "$H" --iam-endpoint "$H" --instance-id "$HUAWEI_ID" \
 		-f new.json >out 2>err 3>&- &
 	pid=$!
