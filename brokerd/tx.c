@@ -370,7 +370,7 @@ static int set_aside(struct tx *t, struct message *m, struct err *e)
 	struct store_at at;
 	int rc;
 
-	log_every(10, LOG_WARN_, "tx",
+	log_warn("tx",
 		"no producer ended the transaction '" STR_FMT "' of topic '" STR_FMT
 		"': set aside",
 		STR_ARG(props_get(m->properties, PROP_UNIQ_KEY)),
@@ -653,7 +653,11 @@ struct tx *tx_open(const struct tx_opts *o, const struct tx_limits *l)
 
 void tx_set_limits(struct tx *t, const struct tx_limits *l)
 {
+	int64_t since = clock_mono_ms() - t->last_round;
+
 	t->l = *l;
+	if (t->at == NONE && evtimer_pending(t->timer, NULL))
+		arm(t, MAX(t->l.interval_ms - MAX(since, 0), 0));
 }
 
 void tx_free(struct tx *t)

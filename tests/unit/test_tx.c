@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tx over a real store: what is seen when, who is asked, and what a restart knows. */
 #include <event2/event.h>
+#include <sys/time.h>
 
 #include "brokerd/parked.h"
 #include "brokerd/schedule.h"
@@ -379,6 +380,35 @@ Test(tx, its_timer_runs_only_while_something_is_open)
 	at = send_half(&b, "b", PLAIN);
 	reopen(&b, true);
 	cr_assert_eq(timers(&b), 1);
+	close_box(&b);
+}
+
+static int seconds_to_go(
+	const struct event_base *base UNUSED, const struct event *ev, void *arg)
+{
+	struct timeval at, now;
+
+	gettimeofday(&now, NULL);
+	if (event_pending(ev, EV_TIMEOUT, &at))
+		*(int64_t *)arg = at.tv_sec - now.tv_sec;
+	return 0;
+}
+
+/* A shorter pace does not begin behind the wait that was under way. */
+Test(tx, new_limits_hold_for_the_wait_under_way)
+{
+	static const struct tx_limits quick = { 6000, 10, 72 * 3600000, 3 };
+	int64_t wait = 0;
+	struct box b;
+
+	open_box(&b);
+	send_half(&b, "one", PLAIN);
+	pass(&b, 1000); /* too young: looked at again in a minute */
+	event_base_foreach_event(b.base, seconds_to_go, &wait);
+	cr_assert_gt(wait, 30);
+	tx_set_limits(b.t, &quick);
+	event_base_foreach_event(b.base, seconds_to_go, &wait);
+	cr_assert_leq(wait, 1);
 	close_box(&b);
 }
 
