@@ -208,6 +208,8 @@ const struct cmd cmd_store[] = {
 		CMD_LOCAL | CMD_WRITES, "store handover data --to apache --dry-run",
 		"brokerd must be stopped. Writes config/*.json and broker.conf beside the messages "
 		"and says what cannot go along: exit status 3 if there is any. 'brokerd --adopt "
-		"DIR' takes the directory back." },
+		"DIR' takes the directory back. With --dry-run nothing of Apache's is written, but "
+		"the store is opened as brokerd opens it: what a kill left is put right, queues and "
+		"all. Where nothing at all may be written, try it on a copy." },
 	CMD_END,
 };
