@@ -36,7 +36,7 @@ prepare() {
 expected() {
 	case $1 in
 	*'message get '* | *'migrate status '* | *'migrate verify '* | *'migrate re'[st]* | *'migrate cancel '* | *'migrate rollback '* | *'delay cancel '* | *'transaction resume '* | *'offset undo'*) echo 4 ;;
-	*'--from-context old'*) echo 7 ;;
+	*'--from-context old'* | *'-s old:9876 '*) echo 7 ;;
 	*'migrate export '*' --region '*) echo 6 ;; # no keys of a cloud
 	*) echo 0 ;;
 	esac

@@ -43,7 +43,10 @@ cut_over() {
 	java_run Cutover "$OLD" "$NEW" cut-orders cut-svc <"$CUT/in" >"$CUT/java.out" 2>"$CUT/java.err" &
 	JAVA_PID=$!
 	exec 7>"$CUT/in"
-	wait_for 30 "the programs" grep -q '^ready$' "$CUT/java.out" || return
+	wait_for 60 "the programs" grep -sq '^ready$' "$CUT/java.out" || {
+		not_ok 'cutover: the programs start' "$(tail -1 "$CUT/java.err")"
+		return
+	}
 	program 'consumer c1 old'
 	program 'consumer c2 old'
 	program 'producer p1 old'
