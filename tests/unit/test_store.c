@@ -445,8 +445,8 @@ Test(store, searches_by_time_as_apache_rounds)
 		kit_send(s, "t", 0, "x", "");
 	}
 	for (i = 0; i < ARRAY_LEN(cases); i++)
-		cr_expect_eq(store_offset_by_time(s, STR("t"), 0, cases[i].ms, NULL), cases[i].off,
-			"%s", cases[i].why);
+		cr_expect_eq(store_offset_by_time(s, STR("t"), 0, cases[i].ms, NULL),
+			cases[i].off, "%s", cases[i].why);
 	cr_expect_eq(store_time_at(s, STR("t"), 0, 3), 1700000001300);
 	cr_expect_eq(store_time_at(s, STR("t"), 0, 40), -1);
 	kit_close(s);
