@@ -9,8 +9,10 @@
 #include "ctx.h"
 #include "config.h"
 #include "migrate/apache_live.h"
+#include "fsio.h"
 #include "migrate/journal.h"
 #include "migrate/plan.h"
+#include "migrate/planfile.h"
 #include "migrate/report.h"
 #include "migrate/target.h"
 #include "migrate/verify.h"
@@ -29,7 +31,8 @@ struct plan_args {
 	int target; /* enum target_mode */
 	int on_conflict;
 	const char *queues, *name;
-	struct strv select, map;
+	const char *select_file, *rename_file, *save_renames, *plan_file, *report;
+	struct strv select, map, rename;
 	bool offline, exit_code, failed, relaxed;
 	struct to_args to;
 };
@@ -40,6 +43,8 @@ struct work {
 	struct holdings have;
 	struct plan plan;
 	struct target *target; /* owned; NULL: offline */
+	struct rename rename;
+	struct planfile head; /* of a plan file, or for one */
 };
 
 static void work_init(struct work *w)
@@ -48,6 +53,7 @@ static void work_init(struct work *w)
 	inventory_init(&w->inv);
 	holdings_init(&w->have);
 	plan_init(&w->plan);
+	rename_init(&w->rename);
 }
 
 static void work_release(struct work *w)
@@ -56,6 +62,7 @@ static void work_release(struct work *w)
 	holdings_release(&w->have);
 	inventory_release(&w->inv);
 	target_free(w->target);
+	rename_release(&w->rename);
 }
 
 static void say_notes(struct ctx *cx, const struct inventory *inv)
@@ -116,15 +123,95 @@ static int parse_target(struct ctx *cx, const struct plan_args *a, struct mappin
 	return 0;
 }
 
-static int plan_options(struct ctx *cx, const struct plan_args *a, struct plan_opts *o)
+#define LIST_MAX (8 << 20) /* bytes of a file of names */
+
+/* --select, and the lines of --select-file: names and globs, '#' begins a remark. */
+static int parse_select(struct ctx *cx, const struct plan_args *a, struct plan_opts *o)
+{
+	struct strv all = strv_in(&cx->mem);
+	struct str text, line;
+	struct buf b;
+	int rc = 0;
+
+	for (size_t i = 0; i < a->select.n; i++)
+		strv_add(&all, str_of(a->select.v[i]));
+	buf_init(&b, LIST_MAX + 1);
+	if (a->select_file)
+		rc = fsio_read_file(a->select_file, LIST_MAX, &b, &cx->err);
+	text = buf_str(&b);
+	while (!rc && str_cut(&text, '\n', &line)) {
+		line = str_trim(line);
+		if (line.n && *line.p != '#')
+			strv_add(&all, line);
+	}
+	buf_release(&b);
+	if (!rc && a->select_file && !all.n)
+		rc = err_set(&cx->err, TQ_EUSAGE, "--select-file '%s' names nothing",
+			a->select_file);
+	if (!rc && all.n) {
+		const char **v = arena_alloc(&cx->mem, (all.n + 1) * sizeof(*v));
+
+		for (size_t i = 0; i < all.n; i++)
+			v[i] = all.v[i];
+		v[all.n] = NULL;
+		o->select = v;
+	}
+	return rc;
+}
+
+static int parse_renames(struct ctx *cx, const struct plan_args *a, struct work *w)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < a->rename.n; i++)
+		rc = rename_rule(&w->rename, a->rename.v[i], &cx->err);
+	if (rc)
+		return err_wrap(&cx->err, "--rename");
+	return a->rename_file ? rename_file(&w->rename, a->rename_file, &cx->err) : 0;
+}
+
+static int plan_options(
+	struct ctx *cx, const struct plan_args *a, struct work *w, struct plan_opts *o)
 {
 	int rc;
 
 	*o = (struct plan_opts){ .on_conflict = (enum on_conflict)a->on_conflict,
 		.relaxed = a->relaxed };
-	o->select = a->select.n ? (const char *const *)a->select.v : NULL;
 	rc = parse_queues(a->queues, &o->queues, &cx->err);
-	return rc ? rc : parse_target(cx, a, &o->map);
+	if (!rc)
+		rc = parse_target(cx, a, &o->map);
+	if (!rc)
+		rc = parse_select(cx, a, o);
+	if (!rc)
+		rc = parse_renames(cx, a, w);
+	if (!rc && (a->rename.n || a->rename_file))
+		o->map.rename = &w->rename;
+	return rc;
+}
+
+static int look(struct ctx *cx, const struct plan_args *a, struct work *w)
+{
+	int rc = 0;
+
+	if (a->offline)
+		return 0;
+	rc = migrate_target(cx, &a->to, &w->target);
+	return rc ? rc : target_holdings(w->target, &w->have, &cx->err);
+}
+
+/* What the task and a plan file say of themselves. */
+static void describe_plan(struct ctx *cx, const struct plan_args *a, struct work *w)
+{
+	w->head = (struct planfile){ .source = a->files.n ? a->files.v[0] : a->source_context,
+		.on_conflict = (enum on_conflict)a->on_conflict };
+	w->head.mode = a->target == TARGET_CLUSTER
+			       ? "cluster"
+			       : arena_fmt(&cx->mem, NAMESPACE_MODE "%s", cx->set.namespace);
+	if (w->target) {
+		w->head.target_kind = w->target->kind;
+		w->head.target = w->target->description;
+		w->head.target_id = w->target->id;
+	}
 }
 
 static int read_files(struct ctx *cx, const struct plan_args *a, struct inventory *inv)
@@ -166,15 +253,13 @@ static int read_live(struct ctx *cx, const char *context, struct inventory *inv)
 static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 {
 	struct plan_opts o;
-	int rc = plan_options(cx, a, &o);
+	int rc = plan_options(cx, a, w, &o);
 
 	if (!rc)
 		rc = a->source_context ? read_live(cx, a->source_context, &w->inv)
 				       : read_files(cx, a, &w->inv);
-	if (!rc && !a->offline)
-		rc = migrate_target(cx, &a->to, &w->target);
-	if (!rc && !a->offline)
-		rc = target_holdings(w->target, &w->have, &cx->err);
+	if (!rc)
+		rc = look(cx, a, w);
 	if (rc)
 		return rc;
 	say_notes(cx, &w->inv);
@@ -182,8 +267,59 @@ static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 		ctx_note(cx,
 			"queue numbers are sums over %d brokers of the source, spread over %d here",
 			w->inv.masters, w->have.brokers);
+	describe_plan(cx, a, w);
 	o.map.wire_names = !a->offline && !w->have.has_namespaces;
 	return plan_build(&w->plan, &w->inv, &o, a->offline ? NULL : &w->have, &cx->err);
+}
+
+/* ---- plan files ---- */
+
+/* Whether it is for this target: another one would make other verdicts. */
+static int check_target(struct ctx *cx, const struct work *w)
+{
+	if (!w->head.target_id) {
+		err_set(&cx->err, TQ_EPRECOND,
+			"the plan was made offline: nothing was compared");
+		return err_hint(&cx->err, "make it again without --offline");
+	}
+	if (w->target->id && !strcmp(w->head.target_id, w->target->id))
+		return 0;
+	err_set(&cx->err, TQ_EPRECOND, "the plan was made for another target: %s",
+		w->head.target ? w->head.target : w->head.target_id);
+	return err_hint(&cx->err, "this one is %s", w->target->description);
+}
+
+/* The options that make a plan have no say any more. */
+static int check_no_options(struct ctx *cx)
+{
+	static const char *const made_by[] = { "target", "select", "select-file",
+		"map-namespace", "queues", "on-conflict", "relaxed-types", "rename",
+		"rename-file" };
+
+	for (size_t i = 0; i < ARRAY_LEN(made_by); i++)
+		if (opt_given(&cx->own, made_by[i]))
+			return err_set(&cx->err, TQ_EUSAGE,
+				"--%s: the plan is made already; this file is one", made_by[i]);
+	return 0;
+}
+
+/* A plan that was looked through: read again, and compared with the target by now. */
+static int prepare_planned(struct ctx *cx, const struct plan_args *a, struct work *w)
+{
+	int by_now = 0, rc = check_no_options(cx);
+
+	if (!rc)
+		rc = planfile_read(&w->plan, &w->head, a->files.v[0], &cx->err);
+	if (!rc)
+		rc = look(cx, a, w);
+	if (!rc)
+		rc = check_target(cx, w);
+	if (!rc)
+		rc = planfile_review(
+			&w->plan, w->head.on_conflict, &w->have, &by_now, &cx->err);
+	if (!rc && by_now)
+		ctx_note(cx, "%d items of the plan are there by now", by_now);
+	return rc;
 }
 
 /* ---- inspect ---- */
@@ -217,6 +353,42 @@ static void note_plan(struct ctx *cx, const struct plan *p)
 	buf_release(&b);
 }
 
+static int save_plan(struct ctx *cx, const struct plan_args *a, const struct work *w)
+{
+	int rc = planfile_write(&w->plan, &w->head, a->plan_file, &cx->err);
+
+	if (!rc)
+		ctx_done(cx, "plan written: look through it, then: tdmqctl migrate run %s",
+			a->plan_file);
+	return rc;
+}
+
+/* For the people whose programs use the old names: kind,source,namespace,name. */
+static int save_renames(struct ctx *cx, const char *path, const struct plan *p)
+{
+	struct buf b;
+	int n = 0, rc;
+
+	buf_init(&b, LIST_MAX);
+	buf_puts(&b, "kind,source,namespace,name\n");
+	for (size_t i = 0; i < p->n; i++) {
+		const struct plan_item *it = &p->items[i];
+
+		if (!(it->warnings & WARN_BIT(WARN_RENAMED)) || !it->name)
+			continue;
+		n++;
+		buf_addf(&b, "%s,", object_kind_names[it->kind]);
+		rename_put_field(&b, it->source);
+		buf_addf(&b, ",%s,%s\n", it->ns, it->name);
+	}
+	rc = buf_err(&b) ? err_set(&cx->err, TQ_ETOOBIG, "too many names for a file")
+			 : fsio_replace(path, buf_str(&b), 0644, &cx->err);
+	buf_release(&b);
+	if (!rc)
+		ctx_done(cx, "%d other names written to '%s'", n, path);
+	return rc;
+}
+
 static int migrate_plan(struct ctx *cx, const void *args)
 {
 	const struct plan_args *a = args;
@@ -232,6 +404,10 @@ static int migrate_plan(struct ctx *cx, const void *args)
 		ctx_note_dropped(cx);
 	if (!rc)
 		note_plan(cx, &w.plan);
+	if (!rc && a->plan_file)
+		rc = save_plan(cx, a, &w);
+	if (!rc && a->save_renames)
+		rc = save_renames(cx, a->save_renames, &w.plan);
 	if (!rc && a->exit_code && plan_writes(&w.plan))
 		rc = err_set(&cx->err, TQ_EDIFFERS, "%d items would be made or changed",
 			plan_writes(&w.plan));
@@ -241,23 +417,20 @@ static int migrate_plan(struct ctx *cx, const void *args)
 
 /* ---- run ---- */
 
-static void describe(
-	struct task *t, struct ctx *cx, const struct plan_args *a, const struct work *w)
+static void describe(struct task *t, const struct plan_args *a, const struct work *w)
 {
 	const char *file = a->files.v[0], *slash = strrchr(file, '/');
 
 	t->name = a->name ? a->name : arena_str(&t->mem, slash && slash[1] ? slash + 1 : file);
-	t->mode = a->target == TARGET_CLUSTER
-			  ? "cluster"
-			  : arena_fmt(&t->mem, NAMESPACE_MODE "%s", cx->set.namespace);
-	t->source = file;
+	t->mode = w->head.mode;
+	t->source = w->head.source ? w->head.source : file;
 	t->target = w->target->description;
-	t->on_conflict = (enum on_conflict)a->on_conflict;
+	t->on_conflict = w->head.on_conflict;
 }
 
 static int run_task(struct ctx *cx, const struct plan_args *a, struct work *w)
 {
-	struct report_filter f = { .failed_only = a->failed };
+	struct report_filter f = { .failed_only = a->failed, .page = a->report };
 	struct journal j;
 	struct task t;
 	int rc;
@@ -267,7 +440,7 @@ static int run_task(struct ctx *cx, const struct plan_args *a, struct work *w)
 		return rc;
 	task_init(&t);
 	task_from_plan(&t, &w->plan);
-	describe(&t, cx, a, w);
+	describe(&t, a, w);
 	rc = migrate_carry_out(cx, &t, &w->plan, w->target, &j, &f);
 	journal_release(&j);
 	task_release(&t);
@@ -281,7 +454,8 @@ static int migrate_run(struct ctx *cx, const void *args)
 	int rc;
 
 	work_init(&w);
-	rc = prepare(cx, a, &w);
+	rc = a->files.n == 1 && planfile_is(a->files.v[0]) ? prepare_planned(cx, a, &w)
+							   : prepare(cx, a, &w);
 	if (!rc && ctx_dry_run(cx, "%d items would be made or changed", plan_writes(&w.plan))) {
 		struct report_filter f = { .failed_only = a->failed };
 
@@ -353,6 +527,12 @@ static int migrate_verify(struct ctx *cx, const void *args)
 			"keep each name's namespace, or put all into --namespace"), \
 		OPT_LIST(0, "select", "glob", struct plan_args, select, NAMES_NONE, \
 			"only these names, with or without namespace"), \
+		OPT_NAME(0, "select-file", "file", struct plan_args, select_file, NAMES_FILE, \
+			"only the names and globs in this file, one a line"), \
+		OPT_TEXTS(0, "rename", "re=s|auto", struct plan_args, rename, \
+			"other names: what matches RE becomes S; auto makes bad names good"), \
+		OPT_NAME(0, "rename-file", "file", struct plan_args, rename_file, NAMES_FILE, \
+			"other names from a CSV file: kind,source,namespace,name"), \
 		OPT_KV(0, "map-namespace", struct plan_args, map, \
 			"another name for a namespace of the source"), \
 		OPT_STR_DEFAULT(0, "queues", "keep|scale|n", struct plan_args, queues, \
@@ -372,6 +552,10 @@ static const struct opt inspect_opts[] = { READ_OPTS, OPT_END };
 static const struct opt plan_opts[] = {
 	PLAN_OPTS,
 	OPT_BOOL(0, "offline", struct plan_args, offline, "do not look at the target"),
+	OPT_NAME('f', "file", "file", struct plan_args, plan_file, NAMES_FILE,
+		"write the plan to a file, to be looked through and run later"),
+	OPT_NAME(0, "save-renames", "file", struct plan_args, save_renames, NAMES_FILE,
+		"write a CSV file of the names that change"),
 	OPT_BOOL(0, "exit-code", struct plan_args, exit_code, "exit 20 if there is work to do"),
 	OPT_END,
 };
@@ -379,6 +563,8 @@ static const struct opt plan_opts[] = {
 static const struct opt run_opts[] = {
 	PLAN_OPTS,
 	OPT_STR(0, "name", "text", struct plan_args, name, "what the task is called"),
+	OPT_NAME(0, "report", "file", struct plan_args, report, NAMES_FILE,
+		"also write the report as an HTML page"),
 	OPT_END,
 };
 
@@ -421,15 +607,18 @@ const struct cmd cmd_migrate[] = {
 	{ "plan", "what an import would do, item by item, and why",
 		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
 		plan_opts, sizeof(struct plan_args), migrate_plan, 0,
-		"migrate plan m.json\nmigrate plan m.json --target namespace --namespace shop",
+		"migrate plan m.json\nmigrate plan m.json --target namespace --namespace shop\n"
+		"migrate plan m.json -f plan.json",
 		FORMS TO_TEXT },
-	{ "run", "import a metadata file as a task",
+	{ "run", "import a metadata file, or a plan made of one, as a task",
 		{ ARG(ARG_MANY, NAMES_FILE, "FILE", struct plan_args, files), ARG_END },
 		run_opts, sizeof(struct plan_args), migrate_run, CMD_WRITES,
 		"migrate run m.json",
 		"Namespaces are made first, then topics, then groups, each item on its own. A run "
 		"that was killed or stopped goes on with 'migrate resume'. A task takes 1,000 "
-		"topics and 1,000 groups. Exit status 3 when some items failed." },
+		"topics and 1,000 groups. FILE may be a plan of 'migrate plan -f': it is "
+		"refused when the target changed so that something else would be done. Exit "
+		"status 3 when some items failed." },
 	MIGRATE_TASK_CMDS,
 	{ "verify", "whether the cluster has what a task or file says",
 		{ ARG(ARG_ANY, NAMES_FILE, "TASK|FILE", struct plan_args, files), ARG_END },

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "ctx.h"
+#include "migrate/html.h"
 #include "migrate/rollback.h"
 #include "migrate/target.h"
 #include "migrate_work.h"
@@ -72,6 +73,20 @@ static int result(struct ctx *cx, const struct task *t)
 	return rc;
 }
 
+static int show(
+	struct ctx *cx, const struct task *t, const struct report_filter *f, struct err *e)
+{
+	int rc = report_task(cx->out, t, f, e);
+
+	ctx_note_dropped(cx);
+	if (rc || !f->page)
+		return rc;
+	rc = html_task_file(f->page, t, f, e);
+	if (!rc)
+		ctx_done(cx, "report written to '%s'", f->page);
+	return rc;
+}
+
 int migrate_carry_out(struct ctx *cx, struct task *t, const struct plan *p, struct target *tg,
 	struct journal *j, const struct report_filter *f)
 {
@@ -83,8 +98,7 @@ int migrate_carry_out(struct ctx *cx, struct task *t, const struct plan *p, stru
 	rc = task_run(t, p, tg, j, &hooks, &cx->err);
 	progress_end(&bar);
 	if (t->id && (!rc || rc == TQ_EINTERRUPTED)) {
-		shown = report_task(cx->out, t, f, rc ? NULL : &cx->err);
-		ctx_note_dropped(cx);
+		shown = show(cx, t, f, rc ? NULL : &cx->err);
 		rc = rc ? rc : shown;
 	}
 	return rc ? rc : result(cx, t);
@@ -192,7 +206,7 @@ static void say_state(struct ctx *cx, const struct task *t)
 int migrate_status(struct ctx *cx, const void *args)
 {
 	const struct task_args *a = args;
-	struct report_filter f = { a->failed, a->state, a->reason };
+	struct report_filter f = { a->failed, a->state, a->reason, a->report };
 	struct journal j;
 	struct task t;
 	int rc = check_filter(cx, a);
@@ -204,11 +218,9 @@ int migrate_status(struct ctx *cx, const void *args)
 	if (a->watch)
 		rc = watch(cx, &j, &t);
 	if (!rc)
-		rc = report_task(cx->out, &t, &f, &cx->err);
-	if (!rc) {
-		ctx_note_dropped(cx);
+		rc = show(cx, &t, &f, &cx->err);
+	if (!rc)
 		say_state(cx, &t);
-	}
 	close_task(&j, &t);
 	return rc;
 }
@@ -452,6 +464,8 @@ const struct opt migrate_status_opts[] = {
 	OPT_STR(0, "state", "state", struct task_args, state, "only items in this state"),
 	OPT_STR(0, "reason", "reason", struct task_args, reason, "only items with this reason"),
 	OPT_BOOL(0, "watch", struct task_args, watch, "wait until it has ended"),
+	OPT_NAME(0, "report", "file", struct task_args, report, NAMES_FILE,
+		"also write it as an HTML page that can be mailed"),
 	OPT_END,
 };
 

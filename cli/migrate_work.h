@@ -29,7 +29,7 @@ extern const struct view view_verify;
 struct task_args {
 	const char *id;
 	bool failed, watch, force;
-	const char *state, *reason;
+	const char *state, *reason, *report;
 	struct to_args to;
 };
 

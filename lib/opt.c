@@ -367,7 +367,7 @@ static int add_items(const struct opt *o, struct strv *v, const char *text, stru
 	int rc = 0;
 
 	if (o->type == OPT_T_KV) {
-		if (!strchr(text, '=') || *text == '=')
+		if (!(o->flags & OPT_BARE) && (!strchr(text, '=') || *text == '='))
 			return err_set(e, TQ_EUSAGE, "'%s' is not KEY=VALUE", text);
 		strv_add(v, rest);
 		return 0;

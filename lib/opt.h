@@ -65,6 +65,7 @@ enum opt_flags {
 	OPT_HIDDEN = 2, /* works, but help, manual and completion leave it out */
 	OPT_UTC = 4, /* a switch: times without a zone are UTC, wherever it stands */
 	OPT_SEMICOLON = 8, /* of a list: ';' separates too */
+	OPT_BARE = 16, /* of key=value: the command says what is one, a comma is part of it */
 };
 
 struct opt {
@@ -151,6 +152,11 @@ struct opt {
 #define OPT_KV(letter, name, type, member, help) \
 	{ \
 		OPT_HEAD_(KV, letter, name, "key=value", type, member, help) \
+	}
+/* Repeated texts taken as they are; arg names one in help. */
+#define OPT_TEXTS(letter, name, arg, type, member, help) \
+	{ \
+		OPT_HEAD_(KV, letter, name, arg, type, member, help), .flags = OPT_BARE \
 	}
 #define OPT_END \
 	{ \

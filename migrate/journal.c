@@ -18,6 +18,7 @@
 #include "admin.h"
 #include "fsio.h"
 #include "journal.h"
+#include "object.h"
 
 #define JOURNAL_MAX (256u << 20) /* bytes of one file or body */
 #define PAGE_ITEMS 5000
@@ -46,32 +47,10 @@ static void put_task(struct jw *w, const struct task *t, bool state)
 	jw_end(w);
 }
 
-static void put_warnings(struct jw *w, unsigned long long warnings)
-{
-	jw_key(w, "warnings");
-	jw_array(w);
-	for (int r = 1; r < REASON_COUNT; r++)
-		if (warnings & WARN_BIT(r))
-			jw_text(w, reason_name((enum reason)r));
-	jw_array_end(w);
-}
-
 static void put_optional(struct jw *w, const char *key, const char *text)
 {
 	if (text && *text)
 		jw_kv_text(w, key, text);
-}
-
-/* What a namespace, topic or group is to be: enough to make it without the source. */
-static void put_object(struct jw *w, const struct task_item *it)
-{
-	jw_key(w, "object");
-	if (it->kind == OBJ_NAMESPACE)
-		namespace_to_json(w, &it->namespace);
-	else if (it->kind == OBJ_TOPIC)
-		topic_to_json(w, &it->topic);
-	else
-		group_to_json(w, &it->group);
 }
 
 /* Settings are complete, and a name is there to make it under. */
@@ -92,15 +71,19 @@ static void put_item(struct jw *w, const struct task_item *it)
 	put_optional(w, "name", it->name);
 	put_optional(w, "reason", reason_name(it->reason));
 	put_optional(w, "detail", it->detail);
-	if (it->warnings)
-		put_warnings(w, it->warnings);
+	if (it->warnings) {
+		jw_key(w, "warnings");
+		warnings_put(w, it->warnings);
+	}
 	if (it->at_ms)
 		jw_kv_int(w, "atMs", it->at_ms);
 	jw_kv_text(w, "verdict", verdict_names[it->verdict]);
 	if (it->tried)
 		jw_kv_bool(w, "tried", true);
-	if (has_object(it))
-		put_object(w, it);
+	if (has_object(it)) {
+		jw_key(w, "object");
+		object_put(w, it->kind, &it->topic);
+	}
 	jw_end(w);
 }
 
@@ -183,33 +166,9 @@ static void get_task(struct task *t, struct arena *mem, const cJSON *o)
 	t->pid_start = json_int(doc, "pidStart", t->pid_start);
 }
 
-/* Texts live as long as the document: they are copied. A task made by others may lack it. */
-static void get_object(struct task_item *it, struct arena *mem, const cJSON *o)
-{
-	int rc = o ? 0 : TQ_EFORMAT;
-
-	if (!rc && it->kind == OBJ_NAMESPACE) {
-		rc = namespace_from_json(&it->namespace, o, NULL);
-		it->namespace.name = it->ns;
-		it->namespace.remark = arena_str(mem, rc ? NULL : it->namespace.remark);
-	} else if (!rc && it->kind == OBJ_TOPIC) {
-		rc = topic_from_json(&it->topic, o, NULL);
-		it->topic.name = arena_str(mem, rc ? NULL : it->topic.name);
-		it->topic.remark = arena_str(mem, rc ? NULL : it->topic.remark);
-		rc = it->topic.name ? rc : TQ_EFORMAT;
-	} else if (!rc) {
-		rc = group_from_json(&it->group, o, NULL);
-		it->group.name = arena_str(mem, rc ? NULL : it->group.name);
-		it->group.remark = arena_str(mem, rc ? NULL : it->group.remark);
-		rc = it->group.name ? rc : TQ_EFORMAT;
-	}
-	if (rc) /* nothing to make it from: as if it had been left out */
-		it->verdict = VERDICT_SKIPPED;
-}
-
 static void get_item(struct task_item *it, struct arena *mem, const cJSON *o)
 {
-	const cJSON *doc = cJSON_GetObjectItemCaseSensitive(o, "doc"), *w;
+	const cJSON *doc = cJSON_GetObjectItemCaseSensitive(o, "doc");
 
 	it->kind = (enum object_kind)word(
 		object_kind_names, json_text(o, "kind", NULL), (int)it->kind);
@@ -224,12 +183,20 @@ static void get_item(struct task_item *it, struct arena *mem, const cJSON *o)
 	it->verdict = (enum verdict)word(
 		verdict_names, json_text(doc, "verdict", NULL), VERDICT_SKIPPED);
 	it->tried = json_bool(doc, "tried", false);
-	if (has_object(it))
-		get_object(it, mem, cJSON_GetObjectItemCaseSensitive(doc, "object"));
-	it->warnings = 0;
-	cJSON_ArrayForEach (w, cJSON_GetObjectItemCaseSensitive(doc, "warnings"))
-		if (cJSON_IsString(w) && reason_from(w->valuestring))
-			it->warnings |= WARN_BIT(reason_from(w->valuestring));
+	if (has_object(it) && object_get(it->kind, &it->topic, mem,
+				      cJSON_GetObjectItemCaseSensitive(doc, "object"), NULL))
+		it->verdict =
+			VERDICT_SKIPPED; /* nothing to make it from, as of older versions */
+	it->warnings = warnings_get(cJSON_GetObjectItemCaseSensitive(doc, "warnings"));
+	it->at_ms = json_int(doc, "atMs", 0);
+	it->verdict = (enum verdict)word(
+		verdict_names, json_text(doc, "verdict", NULL), VERDICT_SKIPPED);
+	it->tried = json_bool(doc, "tried", false);
+	if (has_object(it) && object_get(it->kind, &it->topic, mem,
+				      cJSON_GetObjectItemCaseSensitive(doc, "object"), NULL))
+		it->verdict =
+			VERDICT_SKIPPED; /* nothing to make it from, as of older versions */
+	it->warnings = warnings_get(cJSON_GetObjectItemCaseSensitive(doc, "warnings"));
 }
 
 static void add_items(struct task *t, const cJSON *items)

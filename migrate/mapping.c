@@ -76,24 +76,80 @@ static enum reason check(const struct mapping *m, enum object_kind kind, struct 
 	return rc ? REASON_INVALID_NAME : REASON_NONE;
 }
 
+/* Where a name goes on its way through the rules. */
+struct way {
+	struct buf ns_text, name_text; /* of what was made of it */
+	struct str ns, name;
+	bool renamed;
+};
+
+/* As the user wants it: a line of the file, else the first rule that matches. */
+static void wanted(
+	const struct mapping *m, enum object_kind kind, const char *source, struct way *w)
+{
+	const char *ns = NULL, *name = NULL;
+
+	if (rename_lookup(m->rename, kind, source, &ns, &name)) {
+		w->ns = ns ? str_of(ns) : w->ns;
+		w->renamed = name && !str_is(w->name, name);
+		w->name = name ? str_of(name) : w->name;
+	} else if (rename_match(m->rename, w->name, &w->name_text)) {
+		w->renamed = !str_eq(w->name, buf_str(&w->name_text));
+		w->name = buf_str(&w->name_text);
+	}
+}
+
+static void clean(enum object_kind kind, enum reason why, struct way *w)
+{
+	struct buf made;
+
+	buf_init(&made, 512);
+	rename_clean(why == REASON_INVALID_NAMESPACE ? OBJ_NAMESPACE : kind,
+		why == REASON_INVALID_NAMESPACE ? w->ns : w->name, &made);
+	if (why == REASON_INVALID_NAMESPACE) {
+		buf_release(&w->ns_text);
+		w->ns_text = made;
+		w->ns = buf_str(&w->ns_text);
+		return;
+	}
+	buf_release(&w->name_text);
+	w->name_text = made;
+	w->name = buf_str(&w->name_text);
+	w->renamed = true;
+}
+
 enum reason mapping_apply(const struct mapping *m, enum object_kind kind, const char *source,
 	struct target_name *out, struct err *e)
 {
-	struct str s = str_of(source), ns, name;
+	struct way w = { .renamed = false };
+	struct str s = str_of(source);
 	enum reason r;
 
 	if (s.n > 255) {
 		err_set(e, TQ_EINVAL, "a name of %zu bytes", s.n);
 		return REASON_INVALID_NAME;
 	}
-	split(s, &ns, &name);
-	ns = target_ns(m, ns);
-	r = check(m, kind, ns, name, e);
-	if (r)
-		return r;
-	copy(out->ns, sizeof(out->ns), ns);
-	copy(out->name, sizeof(out->name), name);
-	return REASON_NONE;
+	buf_init(&w.ns_text, 1024);
+	buf_init(&w.name_text, 1024);
+	split(s, &w.ns, &w.name);
+	w.ns = target_ns(m, w.ns);
+	if (m->rename)
+		wanted(m, kind, source, &w);
+	r = check(m, kind, w.ns, w.name, e);
+	for (int tries = 0; r && m->rename && m->rename->clean && tries < 2; tries++) {
+		clean(kind, r, &w);
+		if (e)
+			err_clear(e);
+		r = check(m, kind, w.ns, w.name, e);
+	}
+	if (!r) {
+		copy(out->ns, sizeof(out->ns), w.ns);
+		copy(out->name, sizeof(out->name), w.name);
+		out->renamed = w.renamed;
+	}
+	buf_release(&w.ns_text);
+	buf_release(&w.name_text);
+	return r;
 }
 
 int mapping_parse_pair(const char *text, struct arena *mem, struct ns_pair *out, struct err *e)

@@ -6,13 +6,14 @@
  *	specified namespace    shop%orders -> NS / orders       orders -> NS / orders
  *
  * Names split at the first '%' that is not their first byte. A cluster id in front, as in
- * `rocketmq-abc|shop%orders`, is dropped. Nothing else is ever rewritten: a changed name means
- * changed programs.
+ * `rocketmq-abc|shop%orders`, is dropped. Nothing else is rewritten unless asked for (rename.h): a
+ * changed name means changed programs.
  */
 #ifndef TDMQ_MAPPING_H
 #define TDMQ_MAPPING_H
 
 #include "names.h"
+#include "rename.h"
 #include "source.h"
 
 struct mapping {
@@ -22,6 +23,7 @@ struct mapping {
 	const struct ns_pair
 		*spaces; /* the same, as the source offers them: pairs come first */
 	size_t n_spaces;
+	const struct rename *rename; /* NULL: names stay */
 	/*
 	 * The rules of a plain Apache cluster: whole wire names of 1-127 bytes; otherwise those of
 	 * the product, 3-64 (namespace 3-32) letters, digits, '-', '_'.
@@ -31,6 +33,7 @@ struct mapping {
 
 struct target_name {
 	char ns[WIRE_TOPIC_MAX + 1], name[WIRE_TOPIC_MAX + 1];
+	bool renamed; /* programs have to use another name, apart from the namespace */
 };
 
 /*

@@ -38,6 +38,7 @@ enum table {
 	HAVE_TOPIC, /* wire name: place in holdings */
 	HAVE_GROUP,
 	HAVE_NS,
+	SELECTED, /* names among the globs */
 	TABLES
 };
 
@@ -47,6 +48,7 @@ struct build {
 	const struct plan_opts *o;
 	const struct holdings *have; /* NULL: offline */
 	struct entry *table[TABLES];
+	bool globs; /* some of o->select are */
 	struct plan_item *ns; /* owned */
 	size_t n_ns;
 	int used[OBJ_KINDS]; /* against the limits of a task */
@@ -233,18 +235,43 @@ static bool gate_system(struct build *b, struct plan_item *it)
 	       settle(it, VERDICT_SKIPPED, REASON_SYSTEM_TOPIC, NULL);
 }
 
-/* A glob means the whole source name, or what follows its namespace. */
+static bool is_glob(const char *s)
+{
+	return strpbrk(s, "*?[") != NULL;
+}
+
+/* Names are looked up, so that a list of thousands is not compared with each item. */
+static void index_select(struct build *b)
+{
+	for (const char *const *s = b->o->select; s && *s; s++)
+		if (!is_glob(*s))
+			put(b, SELECTED, *s, 0, false);
+		else
+			b->globs = true;
+}
+
+static bool is_selected(struct build *b, const char *name)
+{
+	const char *const *glob = b->o->select;
+
+	if (find(b, SELECTED, name))
+		return true;
+	for (; b->globs && *glob; glob++)
+		if (is_glob(*glob) && str_glob(*glob, str_of(name)))
+			return true;
+	return false;
+}
+
+/* A name or glob means the whole source name, or what follows its namespace. */
 static bool gate_select(struct build *b, struct plan_item *it)
 {
 	const char *percent = it->source[0] ? strchr(it->source + 1, '%') : NULL;
-	const char *const *glob = b->o->select;
 
-	if (!glob)
+	if (b->o->pick && !b->o->pick(b->o->pick_arg, it->kind, it->source))
+		return settle(it, VERDICT_SKIPPED, REASON_FILTERED, NULL);
+	if (!b->o->select || is_selected(b, it->source) ||
+		(percent && is_selected(b, percent + 1)))
 		return false;
-	for (; *glob; glob++)
-		if (str_glob(*glob, str_of(it->source)) ||
-			(percent && str_glob(*glob, str_of(percent + 1))))
-			return false;
 	return settle(it, VERDICT_SKIPPED, REASON_FILTERED, NULL);
 }
 
@@ -262,6 +289,8 @@ static bool gate_name(struct build *b, struct plan_item *it)
 		return settle(it, VERDICT_REFUSED, r, arena_str(mem, e.msg));
 	it->ns = arena_str(mem, to.ns);
 	it->name = arena_str(mem, to.name);
+	if (to.renamed)
+		warn(it, WARN_RENAMED);
 	buf_init(&wire, 512);
 	names_join(&wire, str_of(to.ns), str_of(to.name));
 	w = buf_move(&wire, mem);
@@ -631,6 +660,7 @@ int plan_build(struct plan *p, const struct inventory *inv, const struct plan_op
 	p->inv = inv;
 	p->offline = !have;
 	index_source(&b);
+	index_select(&b);
 	index_holdings(&b);
 	for (size_t i = 0; i < inv->n; i++)
 		if (inv->items[i].kind == OBJ_TOPIC)

@@ -42,7 +42,10 @@ enum {
 
 struct plan_opts {
 	struct mapping map;
-	const char *const *select; /* globs over source names, NULL-terminated; NULL: all */
+	const char *const *select; /* source names and globs, NULL-terminated; NULL: all */
+	/* Asked for each item that is none of the system's, may be NULL: whether it is wanted. */
+	bool (*pick)(void *arg, enum object_kind kind, const char *source);
+	void *pick_arg;
 	enum on_conflict on_conflict;
 	int queues;
 	bool relaxed; /* every topic takes messages of all types */

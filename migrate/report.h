@@ -17,6 +17,7 @@ struct report_filter {
 	bool failed_only;
 	const char *state; /* verdict or item state, NULL: all */
 	const char *reason; /* NULL: all */
+	const char *page; /* of tasks: file to write an HTML page to as well; NULL: none */
 };
 
 /* p: an offline plan of all of inv, which knows what is odd. */

@@ -21,6 +21,7 @@ struct remoting {
 	struct admin *admin; /* borrowed */
 	const struct cluster *cluster;
 	struct arena mem;
+	struct buf id;
 };
 
 struct ticket {
@@ -203,12 +204,25 @@ static int check_masters(const struct cluster *c, struct err *e)
 	return 0;
 }
 
+/* What a plan file remembers: addresses change, clusters do not. */
+static const char *identity(struct buf *b, const struct cluster *c)
+{
+	buf_init(b, 4096);
+	if (c->id)
+		buf_puts(b, c->id);
+	for (size_t i = 0; !c->id && i < c->n; i++)
+		buf_addf(b, "%s%s/%s", i ? "," : "", c->v[i].cluster, c->v[i].name);
+	buf_putc(b, '\0');
+	return b->p;
+}
+
 static void release(struct target *t)
 {
 	struct remoting *tg = container_of(t, struct remoting, base);
 
 	mem_free((char *)(uintptr_t)tg->base.description);
 	arena_release(&tg->mem);
+	buf_release(&tg->id);
 	mem_free(tg);
 }
 
@@ -360,6 +374,7 @@ int target_remoting_new(struct admin *a, struct target **out, struct err *e)
 	tg->base.holdings = holdings;
 	tg->base.release = release;
 	tg->base.window = WINDOW;
+	tg->base.id = identity(&tg->id, c);
 	tg->base.in_use = in_use;
 	tg->base.remove_item = remove_item;
 	*out = &tg->base;

@@ -636,6 +636,7 @@ int target_tencent_new(const struct target_tencent_opts *o, struct target **out,
 	t->description = mem_fmt("tdmq cluster %s in %s", o->cluster, o->region);
 	buf_init(&t->body, BODY_MAX);
 	t->base = (struct target){ .kind = "tdmq", .description = t->description, .window = 1 };
+	t->base.id = t->cluster;
 	t->base.submit = submit;
 	t->base.run = run;
 	t->base.in_use = in_use;
