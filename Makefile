@@ -21,7 +21,7 @@ SAN     ?=
 
 DEBS := gcc make libevent-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcjson-dev libyaml-dev zlib1g-dev \
 	uthash-dev
-TEST_DEBS := bats python3 libcriterion-dev mandoc
+TEST_DEBS := bats python3 libcriterion-dev mandoc tmux
 LINT_DEBS := clang libclang-rt-dev clang-format shellcheck
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \

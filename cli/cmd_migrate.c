@@ -20,6 +20,7 @@
 #include "migrate_more.h"
 #include "migrate_work.h"
 #include "names.h"
+#include "pick.h"
 
 enum target_mode { TARGET_CLUSTER, TARGET_NAMESPACE };
 #define NAMESPACE_MODE "namespace " /* and its name: what a task says of itself */
@@ -33,7 +34,7 @@ struct plan_args {
 	const char *queues, *name;
 	const char *select_file, *rename_file, *save_renames, *plan_file, *report;
 	struct strv select, map, rename;
-	bool offline, exit_code, failed, relaxed;
+	bool offline, exit_code, failed, relaxed, interactive;
 	struct to_args to;
 };
 
@@ -249,6 +250,77 @@ static int read_live(struct ctx *cx, const char *context, struct inventory *inv)
 	return rc ? err_wrap(&cx->err, "the source") : 0;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char *line_of(struct arena *mem, enum object_kind kind, const char *source)
+{
+	return arena_fmt(mem, "%-5s  %s", object_kind_names[kind], source);
+}
+
+struct chosen {
+	const char **v; /* sorted lines */
+	size_t n;
+	struct arena *mem;
+};
+
+static bool is_chosen(void *arg, enum object_kind kind, const char *source)
+{
+	const struct chosen *c = arg;
+	const char *line = line_of(c->mem, kind, source);
+
+	return c->n && bsearch(&line, c->v, c->n, sizeof(*c->v), by_text);
+}
+
+static void keep_chosen(
+	struct ctx *cx, const struct pick_line *lines, size_t n, struct plan_opts *o)
+{
+	struct chosen *c = arena_alloc(&cx->mem, sizeof(*c));
+
+	*c = (struct chosen){ arena_alloc(&cx->mem, (n + 1) * sizeof(*c->v)), 0, &cx->mem };
+	for (size_t i = 0; i < n; i++)
+		if (lines[i].on)
+			c->v[c->n++] = lines[i].text;
+	if (c->n)
+		qsort(c->v, c->n, sizeof(*c->v), by_text);
+	o->pick = is_chosen;
+	o->pick_arg = c;
+}
+
+/* A checklist of what the other options leave over; what is to be made is marked already. */
+static int choose(struct ctx *cx, struct work *w, struct plan_opts *o)
+{
+	struct pick_line *lines;
+	struct plan p;
+	size_t n = 0;
+	int rc;
+
+	if (cx->set.no_input || !cx->tty_in || !cx->tty_err) {
+		err_set(&cx->err, TQ_EUSAGE, "--interactive needs a terminal");
+		return err_hint(&cx->err, "name what is wanted: --select, --select-file");
+	}
+	plan_init(&p);
+	rc = plan_build(&p, &w->inv, o, w->target ? &w->have : NULL, &cx->err);
+	lines = arena_alloc(&cx->mem, (p.n + 1) * sizeof(*lines));
+	for (size_t i = 0; i < p.n; i++) {
+		const struct plan_item *it = &p.items[i];
+
+		if (it->kind == OBJ_NAMESPACE || it->verdict == VERDICT_SKIPPED)
+			continue;
+		lines[n].text = line_of(&cx->mem, it->kind, it->source);
+		lines[n++].on =
+			it->verdict != VERDICT_REFUSED || it->reason == REASON_TASK_LIMIT;
+	}
+	plan_release(&p);
+	if (!rc)
+		rc = pick_run("What shall be made?", lines, n, &cx->err);
+	if (!rc)
+		keep_chosen(cx, lines, n, o);
+	return rc;
+}
+
 /* Reads, looks, plans. */
 static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 {
@@ -269,7 +341,10 @@ static int prepare(struct ctx *cx, const struct plan_args *a, struct work *w)
 			w->inv.masters, w->have.brokers);
 	describe_plan(cx, a, w);
 	o.map.wire_names = !a->offline && !w->have.has_namespaces;
-	return plan_build(&w->plan, &w->inv, &o, a->offline ? NULL : &w->have, &cx->err);
+	if (a->interactive)
+		rc = choose(cx, w, &o);
+	return rc ? rc
+		  : plan_build(&w->plan, &w->inv, &o, a->offline ? NULL : &w->have, &cx->err);
 }
 
 /* ---- plan files ---- */
@@ -294,7 +369,7 @@ static int check_no_options(struct ctx *cx)
 {
 	static const char *const made_by[] = { "target", "select", "select-file",
 		"map-namespace", "queues", "on-conflict", "relaxed-types", "rename",
-		"rename-file" };
+		"rename-file", "interactive" };
 
 	for (size_t i = 0; i < ARRAY_LEN(made_by); i++)
 		if (opt_given(&cx->own, made_by[i]))
@@ -529,6 +604,8 @@ static int migrate_verify(struct ctx *cx, const void *args)
 			"only these names, with or without namespace"), \
 		OPT_NAME(0, "select-file", "file", struct plan_args, select_file, NAMES_FILE, \
 			"only the names and globs in this file, one a line"), \
+		OPT_BOOL(0, "interactive", struct plan_args, interactive, \
+			"choose from a list in the terminal"), \
 		OPT_TEXTS(0, "rename", "re=s|auto", struct plan_args, rename, \
 			"other names: what matches RE becomes S; auto makes bad names good"), \
 		OPT_NAME(0, "rename-file", "file", struct plan_args, rename_file, NAMES_FILE, \

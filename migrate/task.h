@@ -116,7 +116,8 @@ struct target {
 	 */
 	int (*in_use)(struct target *t, const struct plan_item *it, struct err *e);
 	int (*remove_item)(struct target *t, const struct plan_item *it, struct err *e);
-	const char *id; /* tells one from another: a cluster id, names of brokers; NULL: unknown */
+	const char
+		*id; /* tells one from another: a cluster id, names of brokers; NULL: unknown */
 };
 
 struct task_hooks {
