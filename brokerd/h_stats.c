@@ -140,6 +140,8 @@ static void put_store(struct jw *w, const struct broker *b, struct arena *a)
 	put_fmt(w, arena_fmt(a, "commitLogDiskRatio_%s/commitlog", b->cfg->data), "%.2f",
 		st.disk_ratio);
 	put_fmt(w, "consumeQueueDiskRatio", "%.2f", st.disk_ratio);
+	if (st.disk_full)
+		put_fmt(w, "diskFull", "%s", "true"); /* brokerd's own: sends are refused */
 	put_number(w, "commitLogMinOffset", st.min_phys);
 	put_number(w, "commitLogMaxOffset", st.appended);
 	put_number(w, "dispatchBehindBytes", MAX(st.appended - st.indexed, 0));

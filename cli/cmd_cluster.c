@@ -23,7 +23,7 @@ static cJSON *cluster_json(
 			continue;
 		masters += cl->v[i].addr != NULL;
 		slaves += (int64_t)cl->v[i].n_slaves;
-		well &= h->answers;
+		well &= h->answers && !h->disk_full;
 		in += h->in_rate;
 		out += h->out_rate;
 		in_today += h->in_today;

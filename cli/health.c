@@ -39,6 +39,9 @@ void health_ask(struct ctx *cx, const struct broker *b, struct health *h)
 		      integer(&h->table, "msgPutTotalTodayMorning");
 	h->out_today = integer(&h->table, "msgGetTotalTodayNow") -
 		       integer(&h->table, "msgGetTotalTodayMorning");
+	h->disk_full = kvs_get(&h->table, "diskFull").p != NULL;
+	if (h->disk_full)
+		ctx_warn(cx, "broker '%s' refuses messages: its disk is full", b->name);
 	h->started_ms = integer(&h->table, "bootTimestamp");
 	if (kvs_get(&h->table, "commitLogDiskRatio").p)
 		h->disk = 100 * first_number(kvs_get(&h->table, "commitLogDiskRatio"));

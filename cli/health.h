@@ -12,6 +12,7 @@
 struct health {
 	const struct broker *broker;
 	bool answers;
+	bool disk_full; /* and so it refuses messages */
 	struct kvs table;
 	double in_rate, out_rate; /* messages/s over the last 10 s */
 	int64_t in_today, out_today, started_ms;

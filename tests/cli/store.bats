@@ -170,3 +170,11 @@ log=s/commitlog/00000000000000000000
 	done
 	diff -r s/config config
 }
+
+@test "cluster list: a full disk is no good health" {
+	broker_start --disk-refuse-below 1048576GiB
+	run -0 --separate-stderr tdmqctl cluster list -o json
+	[ "$(json 'd["items"][0]["health"]' <<<"$output")" = warning ]
+	[[ $stderr == *'disk is full'* ]]
+	broker_stop
+}
