@@ -155,7 +155,7 @@ static int delay_cancel(struct ctx *cx, const void *args)
 }
 
 const struct cmd cmd_delay[] = {
-	{ "list", "messages that wait for their time; retries only with their --topic",
+	{ "list", "what waits for its time; retries under --topic %RETRY%GROUP",
 		{ ARG_END }, list_opts, sizeof(struct list_args), delay_list, 0,
 		"delay list --until +1h", NULL },
 	{ "cancel", "call off a message that waits", { ARG_ID(struct cancel_args, id) },

@@ -163,7 +163,7 @@ static void read_all(struct store *s)
 			if (b->next_off <= off)
 				break;
 		}
-		(void)store_offset_by_time(s, STR("t"), q, 5);
+		(void)store_offset_by_time(s, STR("t"), q, 5, NULL);
 	}
 	(void)store_query_key(s, STR("t"), STR("k"), 4, 0, INT64_MAX, phys, &ms, &last);
 	mem_free(b);
