@@ -274,7 +274,8 @@ refused() {
 	truncate -s 200M huge.json
 	run -1 --separate-stderr tdmqctl migrate plan huge.json --offline
 	[[ $stderr == *'200 MiB'* ]]
-	# From a pipe nobody knows its size: no more than the limit is kept.
-	run -1 --separate-stderr bash -c "ulimit -v 700000; head -c 200M /dev/zero | tdmqctl migrate plan - --offline"
+	# From a pipe nobody knows its size: no more than the limit is kept. (Sanitizers want terabytes of addresses.)
+	grep -q __asan_init "$(command -v tdmqctl)" || bound='ulimit -v 700000'
+	run -1 --separate-stderr bash -c "${bound:-:}; head -c 200M /dev/zero | tdmqctl migrate plan - --offline"
 	[[ $stderr == *64* ]]
 }
