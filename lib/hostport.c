@@ -12,10 +12,12 @@ static int bad_address(const char *addr, struct err *e)
 int hostport_split(const char *addr, char host[HOSTPORT_HOST], const char **port, struct err *e)
 {
 	const char *colon = strrchr(addr, ':');
+	int64_t number;
 	struct str h;
 
 	if (!colon || colon == addr || !colon[1] ||
-		strspn(colon + 1, "0123456789") != strlen(colon + 1))
+		strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+		str_to_i64(str_of(colon + 1), 0, UINT16_MAX, &number, "port", NULL))
 		return bad_address(addr, e);
 	h = (struct str){ addr, (size_t)(colon - addr) };
 	if (h.p[0] == '[' && h.p[h.n - 1] == ']')
