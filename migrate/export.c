@@ -174,14 +174,20 @@ static void combined(struct jw *w, const struct inventory *inv)
 	jw_end(w);
 }
 
+/* Of one master, rounded up. Sums are whatever a source says: adding to them may overflow. */
+static int share(int sum, int masters)
+{
+	return sum / masters + (sum % masters > 0);
+}
+
 static void huawei_topic(struct jw *w, const struct topic *t, int masters)
 {
 	jw_object(w);
 	jw_kv_text(w, "topic_name", t->name);
 	jw_kv_bool(w, "order", t->order);
 	jw_kv_int(w, "perm", t->perm);
-	jw_kv_int(w, "read_queue_nums", (t->read_queues + masters - 1) / masters);
-	jw_kv_int(w, "write_queue_nums", (t->write_queues + masters - 1) / masters);
+	jw_kv_int(w, "read_queue_nums", share(t->read_queues, masters));
+	jw_kv_int(w, "write_queue_nums", share(t->write_queues, masters));
 	jw_kv_text(w, "topic_filter_type", t->multi_tag ? "MULTI_TAG" : "SINGLE_TAG");
 	jw_kv_int(w, "topic_sys_flag", t->sysflag);
 	jw_key(w, "attributes");

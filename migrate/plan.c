@@ -330,7 +330,7 @@ static bool gate_collision(struct build *b, struct plan_item *it)
 static int queues_for(struct build *b, struct plan_item *it, int total)
 {
 	int brokers = b->have ? b->have->brokers : 1;
-	int per = (total + brokers - 1) / brokers;
+	int per = total / brokers + (total % brokers > 0); /* total is whatever a source says */
 
 	if (b->o->queues > 0)
 		return b->o->queues;
