@@ -30,16 +30,20 @@ static bool may_be_missing(const struct fetch *f, bool detail, int rc)
 
 int fetch_part(struct fetch *f, const char *what, bool detail, int rc, struct err *e)
 {
-	struct err none = ERR_INIT;
-
 	if (!rc)
 		return 0;
 	if (!may_be_missing(f, detail, rc))
 		return e && e->code ? err_wrap(e, "%s", what) : rc;
 	export_incomplete(f->x, what, reason_name(f->api.reason), e ? e->msg : "");
-	if (e)
-		*e = none;
+	err_clear(e);
 	return 0;
+}
+
+int fetch_check_region(const char *region, struct err *e)
+{
+	if (strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(region))
+		return 0;
+	return err_set(e, TQ_EUSAGE, "'%s' is no name of a region", region);
 }
 
 void fetch_count(struct fetch *f, const char *what, int64_t got, int64_t total)

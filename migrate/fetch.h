@@ -55,6 +55,8 @@ void fetch_note(const struct fetch *f, const char *fmt, ...) PRINTF(2, 3);
  * it; e is cleared then. detail: the export is whole enough without.
  */
 int fetch_part(struct fetch *f, const char *what, bool detail, int rc, struct err *e);
+/* It becomes part of a host name: only letters, digits and '-'. */
+int fetch_check_region(const char *region, struct err *e);
 /* At the end: an export without any list is none. */
 int fetch_check(const struct fetch *f, struct err *e);
 /* total: what the service counts, below 0 if it does not. */

@@ -130,7 +130,7 @@ static int part_each(struct fetch *f, const char *of, const char *below, const c
 		int64_t total;
 
 		rc = name ? all_pages(f, of, name, below, key, own, &total, e) : 0;
-		if (rc || !name || cJSON_HasObjectItem(table, name))
+		if (rc || !name || cJSON_GetObjectItemCaseSensitive(table, name))
 			cJSON_Delete(own);
 		else
 			cJSON_AddItemToObject(table, name, own);
@@ -184,11 +184,8 @@ static const char *suffix_of(const char *region)
 
 static int need_region(const char *region, struct err *e)
 {
-	if (region) {
-		if (strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(region))
-			return 0;
-		return err_set(e, TQ_EUSAGE, "'%s' is no name of a region", region);
-	}
+	if (region)
+		return fetch_check_region(region, e);
 	err_set(e, TQ_EUSAGE, "which region?");
 	return err_hint(e,
 		"--region cn-north-4, cn-east-3, cn-south-1, cn-southwest-2, ap-southeast-1 to "

@@ -235,9 +235,8 @@ static int open_api(struct fetch *f, struct err *e)
 
 	a.action = (struct web_action){ .version = VERSION, .region = region };
 	a.endpoint = o->endpoint ? o->endpoint : host;
-	if (strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(region))
-		rc = err_set(e, TQ_EUSAGE, "'%s' is no name of a region", region);
-	else
+	rc = fetch_check_region(region, e);
+	if (!rc)
 		rc = cloudapi_open(&f->api, &a, e);
 	mem_free(host);
 	if (!rc && !f->region)
