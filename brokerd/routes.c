@@ -17,7 +17,7 @@
 /* What strangers may make us keep. */
 #define ADDRS_MAX 512
 #define TOPICS_MAX 500000 /* of all brokers */
-#define NAME_MAX_ 255 /* bytes of a broker's or cluster's name, or an address */
+#define WORD_MAX 255 /* bytes of a broker's or cluster's name, or an address */
 
 struct topic_entry {
 	char *name; /* owned */
@@ -167,7 +167,7 @@ static void forget_other_ids(
 /* In JSON, and between the commas and colons by which some clients cut it. */
 static int check_word(const char *what, struct str s, struct err *e)
 {
-	if (!s.n || s.n > NAME_MAX_)
+	if (!s.n || s.n > WORD_MAX)
 		return err_set(e, TQ_EINVAL, "%s of %zu bytes", what, s.n);
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || strchr("\"\\,{}", s.p[i]))
@@ -255,6 +255,8 @@ int routes_register(struct routes *r, const struct registrant *who,
 	b->live[i] = (struct live){ who->conn, topics->version, now_ms };
 	if (who->id == ROUTES_MASTER && changed)
 		rc = set_topics(r, b, topics, e);
+	if (rc) /* not all of them are here: the same version is to come again */
+		b->live[i].version = (struct data_version){ 0 };
 	forget_other_ids(r, b, who->addr, who->id);
 	return rc;
 }
