@@ -37,10 +37,13 @@ static inline void *late_must(void *address, const char *why)
 #define LATE_FORWARD_VOID(name, params, ...) \
 	void name params \
 	{ \
-		void(*real) params; \
-		void *p = find(#name); \
+		static void(*real) params; \
+		void *p; \
 \
-		memcpy(&real, &p, sizeof(p)); \
+		if (!real) { \
+			p = find(#name); \
+			memcpy(&real, &p, sizeof(p)); \
+		} \
 		real(__VA_ARGS__); \
 	}
 
