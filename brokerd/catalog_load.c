@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include "clock.h"
+#include "names.h"
 
 /* ---- names that are there by themselves ---- */
 
@@ -19,7 +20,7 @@ static const struct system_topic {
 	{ "SELF_TEST_TOPIC", 1, PERM_RW },
 	{ "BenchmarkTest", 1024, PERM_RW },
 	{ "OFFSET_MOVED_EVENT", 1, PERM_RW },
-	{ "SCHEDULE_TOPIC_XXXX", 18, PERM_RW },
+	{ NAMES_SCHEDULE, 18, PERM_RW },
 	{ "rmq_sys_timer", 1, PERM_RW },
 };
 

@@ -127,7 +127,7 @@ static void put_order(struct jw *w, const struct request *rq, struct str topic)
 	struct str order = STR_NONE;
 
 	if (rq->broker->cfg->order_messages)
-		order = catalog_kv_get(rq->broker->catalog, STR("ORDER_TOPIC_CONFIG"), topic);
+		order = catalog_kv_get(rq->broker->catalog, STR(NAMES_ORDER_SPACE), topic);
 	if (order.p) {
 		jw_key(w, "orderTopicConf");
 		jw_str(w, order);

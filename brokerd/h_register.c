@@ -10,8 +10,7 @@
 #include "brokerd/broker.h"
 #include "brokerd/routes.h"
 #include "clock.h"
-
-#define ORDER_TABLE STR("ORDER_TOPIC_CONFIG")
+#include "names.h"
 
 struct registering {
 	struct str name, addr, cluster, ha_addr;
@@ -56,7 +55,8 @@ static void reply_master(struct request *rq, const struct registering *f)
 static void reply_order_table(struct request *rq)
 {
 	struct catalog_kv *rows;
-	size_t n = catalog_kv_list(rq->broker->catalog, ORDER_TABLE, rq->arena, &rows);
+	size_t n =
+		catalog_kv_list(rq->broker->catalog, STR(NAMES_ORDER_SPACE), rq->arena, &rows);
 	struct buf b;
 	struct jw w;
 

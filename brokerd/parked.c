@@ -8,9 +8,8 @@
 
 #include "clock.h"
 #include "log.h"
+#include "names.h"
 #include "props.h"
-
-#define HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
 
 void parked_wrap(struct message *m, struct str topic, int queue, struct buf *props)
 {
@@ -43,7 +42,7 @@ bool parked_unwrap(struct message *m)
 	struct str topic = props_get(m->properties, PROP_REAL_TOPIC);
 	int64_t qid;
 
-	if (!topic.n || str_is(topic, HALF_TOPIC) ||
+	if (!topic.n || str_is(topic, NAMES_HALF) ||
 		str_to_i64(props_get(m->properties, PROP_REAL_QID), 0, INT32_MAX, &qid,
 			PROP_REAL_QID, NULL))
 		return false;

@@ -20,9 +20,10 @@
 #include "buf.h"
 #include "message.h"
 #include "metadb.h"
+#include "names.h"
 #include "store/store.h"
 
-#define SCHEDULE_TOPIC "SCHEDULE_TOPIC_XXXX"
+#define SCHEDULE_TOPIC NAMES_SCHEDULE
 #define SCHEDULE_LEVELS 18
 
 struct event_base;

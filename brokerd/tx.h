@@ -18,14 +18,15 @@
 
 #include "brokerd/offsets.h"
 #include "message.h"
+#include "names.h"
 #include "remoting.h"
 #include "store/store.h"
 
-#define TX_HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
+#define TX_HALF_TOPIC NAMES_HALF
 #define TX_OP_TOPIC "RMQ_SYS_TRANS_OP_HALF_TOPIC"
 #define TX_ASIDE_TOPIC "TRANS_CHECK_MAX_TIME_TOPIC"
 #define TX_PROP_CHECKS "TRANSACTION_CHECK_TIMES" /* how often its producer was asked */
-#define TX_GROUP "CID_RMQ_SYS_TRANS"
+#define TX_GROUP NAMES_HALF_GROUP
 #define TX_PROPERTIES_MAX \
 	(MESSAGE_MAX_PROPERTIES - 128) /* of a half message: checks add some */
 

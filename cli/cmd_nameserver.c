@@ -4,6 +4,7 @@
  * changed is changed at every one.
  */
 #include "clock.h"
+#include "names.h"
 #include "view.h"
 
 /* ---- list ---- */
@@ -113,13 +114,13 @@ struct kv_args {
 
 static const struct opt kv_opts[] = {
 	OPT_STR(0, "kv-namespace", "name", struct kv_args, space,
-		"which texts; ORDER_TOPIC_CONFIG if it is not said"),
+		"which texts; " NAMES_ORDER_SPACE " if it is not said"),
 	OPT_END,
 };
 
 static const char *space_of(const struct kv_args *a)
 {
-	return a->space ? a->space : "ORDER_TOPIC_CONFIG";
+	return a->space ? a->space : NAMES_ORDER_SPACE;
 }
 
 /* From the first that answers: they should all have the same. */

@@ -15,6 +15,7 @@
 #include "store_offline.h"
 
 #include "apache.h"
+#include "names.h"
 #include "progress.h"
 #include "props.h"
 #include "storeindex.h"
@@ -22,7 +23,6 @@
 #include "storequeue.h"
 #include "view.h"
 
-#define SCHEDULE "SCHEDULE_TOPIC_XXXX"
 #define TIMER "rmq_sys_timer"
 #define PLACEHOLDER STR("DAMAGED")
 #define EXTENSION_MAX -2147483649LL /* tags codes up to here are places in consumequeue_ext */
@@ -141,7 +141,8 @@ static int put_log_finding(struct verify *v, const struct storelog_item *it)
 
 static bool tags_agree(const struct message *m, int64_t tags)
 {
-	if (tags <= EXTENSION_MAX || str_is(m->topic, SCHEDULE) || str_is(m->topic, TIMER))
+	if (tags <= EXTENSION_MAX || str_is(m->topic, NAMES_SCHEDULE) ||
+		str_is(m->topic, TIMER))
 		return true; /* a place in the extension file, a time */
 	return tags == message_tags_code(props_get(m->properties, PROP_TAGS));
 }

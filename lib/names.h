@@ -14,6 +14,10 @@
 #define NAMES_DLQ "%DLQ%"
 #define NAMES_DEFAULT_NS "default"
 #define NAMES_TEMPLATE "TBW102" /* topic whose settings new ones are made with */
+#define NAMES_ORDER_SPACE "ORDER_TOPIC_CONFIG" /* of texts: which queues topics in order have */
+#define NAMES_SCHEDULE "SCHEDULE_TOPIC_XXXX" /* where delayed messages wait */
+#define NAMES_HALF "RMQ_SYS_TRANS_HALF_TOPIC" /* and those of open transactions */
+#define NAMES_HALF_GROUP "CID_RMQ_SYS_TRANS" /* whose offset there says what is decided */
 #define NAMES_REPLY "_REPLY_TOPIC" /* behind a cluster's name */
 #define NAMES_TOOLS_GROUP "TOOLS_CONSUMER" /* who reads without being a member of a group */
 

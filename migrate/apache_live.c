@@ -386,7 +386,7 @@ static void add_home(struct live *l)
 	int rc = admin_cluster(l->a, &cl, &e);
 
 	if (!rc)
-		rc = admin_kv_list(l->a, cl->home, "ORDER_TOPIC_CONFIG", &l->inv.mem, &kvs, &e);
+		rc = admin_kv_list(l->a, cl->home, NAMES_ORDER_SPACE, &l->inv.mem, &kvs, &e);
 	if (rc && rc != TQ_EUNSUPPORTED)
 		export_incomplete(l->x, "order of topics", reason_of(&e), e.msg);
 	inventory_init(&told);

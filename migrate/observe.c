@@ -10,9 +10,6 @@
 #include "names.h"
 
 #define WAITING_MAX 1000 /* more is as good as so many */
-#define HALF_TOPIC "RMQ_SYS_TRANS_HALF_TOPIC"
-#define HALF_GROUP "CID_RMQ_SYS_TRANS"
-#define DELAY_TOPIC "SCHEDULE_TOPIC_XXXX"
 #define LEVEL_KEY "scheduleMessageOffset_" /* "done,end" */
 
 struct look {
@@ -228,7 +225,7 @@ static int look_delayed_apache(struct look *k)
 {
 	const struct cluster *cl;
 	struct queue_stats ends;
-	int rc = admin_topic_stats(k->from, DELAY_TOPIC, &k->mem, &ends, k->e);
+	int rc = admin_topic_stats(k->from, NAMES_SCHEDULE, &k->mem, &ends, k->e);
 
 	if (rc == TQ_ENOTOPIC) {
 		err_clear(k->e);
@@ -244,7 +241,7 @@ static int look_delayed_apache(struct look *k)
 static int look_undecided_apache(struct look *k)
 {
 	struct lag lag;
-	int rc = admin_lag(k->from, HALF_GROUP, HALF_TOPIC, &k->mem, &lag, k->e);
+	int rc = admin_lag(k->from, NAMES_HALF_GROUP, NAMES_HALF, &k->mem, &lag, k->e);
 
 	if (rc == TQ_ENOTOPIC) {
 		err_clear(k->e);
