@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "log.h"
 #include "names.h"
+#include "secret.h"
 #include "sign.h"
 
 #define FAILING_MAX 1024 /* addresses that are remembered */
@@ -76,10 +77,9 @@ static void drop_key(struct acl *a, struct key_entry **k)
 	*k = NULL;
 }
 
-static void wipe(const char *s)
+static void free_secret(const char *s)
 {
-	if (s)
-		mem_wipe_free((char *)(uintptr_t)s, strlen(s));
+	secret_free((char *)(uintptr_t)s);
 }
 
 void acl_set_key(struct acl *a, struct role_entry *r, const char *key, const char *old_key,
@@ -94,8 +94,8 @@ void acl_set_key(struct acl *a, struct role_entry *r, const char *key, const cha
 	r->r.old_until_ms = old_until_ms;
 	r->key = add_key(a, r, key, false);
 	r->old = add_key(a, r, old_key, true);
-	wipe(was);
-	wipe(was_old);
+	free_secret(was);
+	free_secret(was_old);
 }
 
 struct role_entry *acl_add(struct acl *a, const struct acl_role *from)
@@ -130,9 +130,9 @@ void acl_drop(struct acl *a, struct role_entry *r)
 	acl_drop_kinds(r, ~0u);
 	addrs_release(&r->from);
 	sign_key_free(r->signer);
-	wipe(r->r.key);
-	wipe(r->r.old_key);
-	wipe(r->r.secret);
+	free_secret(r->r.key);
+	free_secret(r->r.old_key);
+	free_secret(r->r.secret);
 	mem_free(r->grants);
 	mem_free((char *)(uintptr_t)r->r.name);
 	mem_free((char *)(uintptr_t)r->r.remark);
@@ -230,7 +230,7 @@ void acl_free(struct acl *a)
 	addrs_release(&a->listed);
 	mem_free(a->allow_list);
 	sign_key_free(a->admin);
-	wipe(a->admin_secret);
+	free_secret(a->admin_secret);
 	mem_free(a);
 }
 
@@ -314,7 +314,7 @@ static int identify_role(struct acl *a, const struct command *c, struct str key,
 static int identify(struct acl *a, const struct command *c, const struct host *from,
 	struct acl_who *who, struct err *e)
 {
-	struct str key = command_ext(c, "AccessKey");
+	struct str key = command_ext(c, SIGN_ACCESS_KEY);
 
 	if (!key.n)
 		return err_set(e, TQ_EDENIED,
@@ -352,9 +352,9 @@ void acl_sign(const struct acl *a, struct command *rq, char signature[SIGN_TEXT]
 {
 	if (!a->o.required || !a->admin_secret)
 		return;
-	command_add(rq, "AccessKey", STR(ACL_ADMIN_KEY));
+	command_add(rq, SIGN_ACCESS_KEY, STR(ACL_ADMIN_KEY));
 	sign_request(rq, str_of(a->admin_secret), signature);
-	command_add(rq, "Signature", str_of(signature));
+	command_add(rq, SIGN_SIGNATURE, str_of(signature));
 }
 
 /* --- may he --- */

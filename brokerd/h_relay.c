@@ -15,6 +15,7 @@
 #include "brokerd/registry.h"
 #include "brokerd/store/store.h"
 #include "log.h"
+#include "sign.h"
 
 #define CALL_MS 10000
 #define STATUS_MS 5000
@@ -81,12 +82,6 @@ static void answered(void *arg, int rc, const struct command *answer)
 	request_finish(rq, rq->err.code);
 }
 
-static bool is_signature(struct str key)
-{
-	return str_is(key, "AccessKey") || str_is(key, "Signature") ||
-	       str_is(key, "SecurityToken");
-}
-
 static int call_client(struct request *rq, const struct to_client *f, struct str body)
 {
 	const struct member *m =
@@ -108,7 +103,7 @@ static int call_client(struct request *rq, const struct to_client *f, struct str
 	for (int i = 0; i < MIN(rq->cmd->n_ext, COMMAND_MAX_EXT - 1); i++) {
 		const struct ext *x = &rq->cmd->ext[i];
 
-		if (!is_signature(x->key) && !str_is(x->key, "brokerName"))
+		if (!sign_is_field(x->key) && !str_is(x->key, "brokerName"))
 			ask.ext[ask.n_ext++] = *x;
 	}
 	if (rq->code == REQ_CONSUME_MESSAGE_DIRECTLY)

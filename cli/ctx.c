@@ -13,6 +13,7 @@
 #include "credentials.h"
 #include "ctx.h"
 #include "names.h"
+#include "sign.h"
 #include "table.h"
 
 #define DEFAULT_NAMESERVER "127.0.0.1:9876"
@@ -218,10 +219,7 @@ static int terminal_width(void)
 /* Fields that are secrets, or made from one. */
 static bool is_secret(struct str key)
 {
-	static const char *const names[] = { "Signature", "AccessKey", "SecurityToken",
-		"accessKey", "secretKey", NULL };
-
-	return str_index(key, names) >= 0;
+	return sign_is_field(key) || str_is(key, "accessKey") || str_is(key, "secretKey");
 }
 
 /* What servers and names say must not steer the terminal. */

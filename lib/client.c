@@ -350,9 +350,9 @@ static int queue_signed(struct client *c, struct peer *p, struct command *rq, st
 	if (n_ext + 2 > COMMAND_MAX_EXT)
 		return err_set(
 			e, TQ_ETOOBIG, "request with more than %d fields", COMMAND_MAX_EXT - 2);
-	command_add(rq, "AccessKey", str_of(c->access_key));
+	command_add(rq, SIGN_ACCESS_KEY, str_of(c->access_key));
 	sign_request(rq, str_of(c->secret_key), signature);
-	command_add(rq, "Signature", str_of(signature));
+	command_add(rq, SIGN_SIGNATURE, str_of(signature));
 	rc = peer_queue(c, p, rq, e);
 	rq->n_ext = n_ext;
 	return rc;

@@ -28,13 +28,19 @@ static void look_up(void)
 	BUG_ON(!hmac);
 }
 
+bool sign_is_field(struct str key)
+{
+	return str_is(key, SIGN_ACCESS_KEY) || str_is(key, SIGN_TOKEN) ||
+	       str_is(key, SIGN_SIGNATURE);
+}
+
 static bool is_signed(const struct ext *x, unsigned left_out)
 {
-	if (str_is(x->key, "Signature"))
+	if (str_is(x->key, SIGN_SIGNATURE))
 		return false;
 	if (left_out & WITHOUT_QUERY_MARK && str_is(x->key, "_UNIQUE_KEY_QUERY"))
 		return false;
-	return !(left_out & WITHOUT_TOKEN && str_is(x->key, "SecurityToken"));
+	return !(left_out & WITHOUT_TOKEN && str_is(x->key, SIGN_TOKEN));
 }
 
 /* The signed fields by key; returns their count. */
@@ -128,9 +134,8 @@ static bool signed_so(
 
 bool sign_key_ok(struct sign_key *k, const struct command *c)
 {
-	struct str given = command_ext(c, "Signature");
-	bool mark = command_ext(c, "_UNIQUE_KEY_QUERY").p,
-	     token = command_ext(c, "SecurityToken").p;
+	struct str given = command_ext(c, SIGN_SIGNATURE);
+	bool mark = command_ext(c, "_UNIQUE_KEY_QUERY").p, token = command_ext(c, SIGN_TOKEN).p;
 
 	for (unsigned left_out = 0; left_out < 4; left_out++) {
 		if ((left_out & WITHOUT_QUERY_MARK && !mark) ||

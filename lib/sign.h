@@ -10,6 +10,12 @@
 
 #define SIGN_TEXT 29 /* base64 of 20 bytes, with NUL */
 
+/* The ext fields that sign a request; of them only the signature is not signed itself. */
+#define SIGN_ACCESS_KEY "AccessKey"
+#define SIGN_TOKEN "SecurityToken"
+#define SIGN_SIGNATURE "Signature"
+bool sign_is_field(struct str key);
+
 /*
  * The signature a request with these fields must carry. `_UNIQUE_KEY_QUERY` is left out, as
  * Apache's verifier does.
