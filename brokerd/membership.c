@@ -54,7 +54,6 @@ struct upstream {
 	struct membership *m;
 	char *addr; /* owned */
 	enum state state;
-	struct evdns_getaddrinfo_request *lookup;
 	int fd; /* while connecting */
 	struct sockaddr_storage sa;
 	struct event *ev; /* while connecting */
@@ -356,7 +355,6 @@ static void resolved(int rc, struct evutil_addrinfo *found, void *arg)
 {
 	struct upstream *u = arg;
 
-	u->lookup = NULL;
 	if (u->m->leaving)
 		u->state = DOWN;
 	else if (rc || !found)
@@ -382,7 +380,6 @@ static void find_address(struct upstream *u)
 {
 	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	char host[HOSTPORT_HOST];
-	struct evdns_getaddrinfo_request *lookup;
 	const char *port;
 	struct err e = ERR_INIT;
 	struct sockaddr_storage sa;
@@ -397,9 +394,7 @@ static void find_address(struct upstream *u)
 		return;
 	}
 	u->state = RESOLVING;
-	lookup = evdns_getaddrinfo(resolver(u->m), host, port, &hints, resolved, u);
-	if (u->state == RESOLVING)
-		u->lookup = lookup; /* else it was known at once */
+	(void)evdns_getaddrinfo(resolver(u->m), host, port, &hints, resolved, u);
 }
 
 /* ---- the machine ---- */

@@ -154,8 +154,3 @@ void throttle_drain(struct throttle *t)
 	while (t->late)
 		late_due(t->late);
 }
-
-int throttle_late(const struct throttle *t)
-{
-	return t->n_late;
-}

@@ -46,7 +46,6 @@ int64_t throttle_take(struct throttle *t, enum throttle_side side, int64_t calls
  */
 bool throttle_later(struct throttle *t, int64_t ms, void (*fn)(void *arg), void *arg);
 void throttle_drain(struct throttle *t);
-int throttle_late(const struct throttle *t); /* how many wait */
 #define THROTTLE_LATE_MAX 50000
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads that would wait for the disk. The loop asks the kernel first (near the end of the log it
- * need not, and an answer holds for WARM_MS and all of a part of the log), and where something is missing a reading thread touches it in the map, so that the
- * pages are there, for the loop too, when the read is tried again:
+ * need not, and an answer holds for WARM_MS and all of a part of the log), and where something is
+ * missing a reading thread touches it in the map, so that the pages are there, for the loop too,
+ * when the read is tried again:
  *
  *	loop	store_read(no_wait) = STORE_COLD, store_warm() ----.        .--> done(): read again
  *	reader	                                    touch, touch --`--------`
@@ -23,7 +24,7 @@
 
 #define COLD_MAX 1000
 #define READERS 2
-#define PIECES_MAX 64
+#define PIECES_MAX STORE_WARM_MAX /* a record is one piece at most */
 #define PIECE_GAP (64 << 10) /* closer ones are read as one */
 #define GUESS (64 << 10) /* of a record whose length is not in memory */
 #define HEAD 64 /* of a record, with its length */
