@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker is made from the bottom up and taken apart from the top down. The store comes first,
- * since it locks the directory. Nothing is answered before everything is there. At the end what clients wait for is settled while everything is still there:
- * the log is synced and what waited for that is answered, pulls are answered empty, the metadata's
- * last transaction runs. Then connections close, and the store last: what is lent to sockets is
- * part of its files.
+ * since it locks the directory. Nothing is answered before everything is there. At the end what
+ * clients wait for is settled while everything is still there: the log is synced and what waited
+ * for that is answered, pulls are answered empty, the metadata's last transaction runs. Then
+ * connections close, and the store last: what is lent to sockets is part of its files.
  */
 #include "brokerd/broker.h"
 

@@ -6,7 +6,7 @@
  * An offset of 0 is none, too, or that of the first record of the log: then the copy has its
  * properties.
  */
-#include "redo.h"
+#include "brokerd/redo.h"
 
 #include "brokerd/parked.h"
 #include "brokerd/timed.h"
@@ -15,11 +15,11 @@
 #include "mem.h"
 #include "props.h"
 
-#define KEY 19 /* in `delays`: the levels are 1 to 18 */
+#define KEY (SCHEDULE_LEVELS + 1) /* in `delays`: the levels are 1 to SCHEDULE_LEVELS */
 #define WRITE_BYTES (4 << 20)
 #define READ_MAX (256LL << 20) /* who has more to read was elsewhere meanwhile: with Apache */
 
-struct timer {
+struct fired {
 	int64_t due, seq;
 };
 
@@ -28,7 +28,7 @@ struct redo {
 	struct metadb *db;
 	int64_t from; /* in metadb, or on its way; -1: never */
 	int64_t levels[SCHEDULE_LEVELS];
-	struct timer *timers; /* owned, as the other array */
+	struct fired *timers; /* owned, as the other array */
 	int64_t *ended;
 	size_t n_timers, n_ended, timers_cap, ended_cap;
 };
@@ -45,7 +45,7 @@ static void add_timer(struct redo *r, int64_t due, int64_t seq)
 {
 	if (room(r->n_timers, &r->timers_cap))
 		r->timers = mem_grow(r->timers, r->timers_cap * sizeof(*r->timers));
-	r->timers[r->n_timers++] = (struct timer){ due, seq };
+	r->timers[r->n_timers++] = (struct fired){ due, seq };
 }
 
 static void add_ended(struct redo *r, int64_t off)

@@ -21,12 +21,12 @@
 void secret_make(char out[SECRET_TEXT]);
 void secret_free(char *s); /* wiped; NULL is fine */
 
+/* TQ_EPRECOND: no plain file, or others than its owner may get at what is in it. */
+int secret_check_file(const char *path, struct err *e) MUST_USE;
 /*
  * The first line of a file. TQ_ENOTFOUND when it is not there, TQ_EPRECOND when its group or
  * others may read it or it belongs to somebody else, TQ_EFORMAT when it is empty.
  */
-/* TQ_EPRECOND: no plain file, or others than its owner may get at what is in it. */
-int secret_check_file(const char *path, struct err *e) MUST_USE;
 int secret_read_file(const char *path, char **out, struct err *e) MUST_USE;
 /* A file of mode 0600 that must not be there yet; what is there, a link too, is TQ_EEXIST. */
 int secret_write_file(const char *path, const char *s, struct err *e) MUST_USE;

@@ -29,7 +29,7 @@ static const char head[] =
 	"</style>\n";
 
 /* Bytes of the UTF-8 sequence at s if it is one that changes direction or is invisible; else 0. */
-static int is_deceptive(const unsigned char *s)
+static int deceptive_bytes(const unsigned char *s)
 {
 	if (s[0] == 0xe2 && s[1] == 0x80 &&
 		((s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae)))
@@ -54,7 +54,7 @@ void html_text(struct buf *b, const char *s)
 			buf_puts(b, "&#39;");
 		else if (*c < 0x20 || *c == 0x7f)
 			buf_addf(b, "\\x%02x", *c);
-		else if (is_deceptive(c)) {
+		else if (deceptive_bytes(c)) {
 			buf_addf(b, "\\x%02x\\x%02x\\x%02x", c[0], c[1], c[2]);
 			c += 2;
 		} else

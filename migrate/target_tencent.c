@@ -511,7 +511,7 @@ static int count(struct tencent *t, const char *action, const char *ns, const ch
 	return rc;
 }
 
-static void put_day(struct jw *w, const char *key, int64_t at_ms)
+static void put_time(struct jw *w, const char *key, int64_t at_ms)
 {
 	time_t at = (time_t)(at_ms / 1000);
 	struct tm tm;
@@ -532,8 +532,8 @@ static int topic_in_use(struct tencent *t, const struct plan_item *it, struct er
 
 	jw_kv_text(&w, "EnvironmentId", it->ns);
 	jw_kv_text(&w, "TopicName", it->name);
-	put_day(&w, "StartTime", now - 4 * DAY_MS);
-	put_day(&w, "EndTime", now + DAY_MS);
+	put_time(&w, "StartTime", now - 4 * DAY_MS);
+	put_time(&w, "EndTime", now + DAY_MS);
 	jw_kv_int(&w, "Offset", 0);
 	jw_kv_int(&w, "Limit", 1);
 	jw_kv_int(&w, "NumOfLatestMsg", 1);

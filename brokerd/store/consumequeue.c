@@ -10,8 +10,8 @@
  *
  * Invariants: 1. tail_at <= written <= max where there is a tail; without one written == max.
  * 2. A queue is on the dirty list exactly while it has units that are neither written nor in the
- * batch, and the list is in order of dirty_phys, behind what the batch has. 3. digest is the sum of queue digests times
- * (max + DIGEST_FIRST * (first + 1)).
+ * batch, and the list is in order of dirty_phys, behind what the batch has. 3. digest is the sum
+ * of queue digests times (max + DIGEST_FIRST * (first + 1)).
  */
 #include "brokerd/store/consumequeue.h"
 

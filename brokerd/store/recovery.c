@@ -12,13 +12,14 @@
  * unit written again; units that pointed there are dropped first. If a queue turns out to lack
  * units from before, or the digest disagrees, the same is done from the beginning of the log.
  *
- * With thousands of queues the roster has them as they were at a moment, after a kill too; see there.
+ * With thousands of queues the roster has them as they were at a moment, after a kill too; see
+ * there.
  *
  * Stores that Apache's broker left have no `synced`: the checkpoint's times, or the last three
  * files, take the place of `queued`, and the newest file that holds records that of the watermark.
  *
- * Damaged bytes are copied to DIR/quarantine/OFFSET. Nothing here believes a length before it lies inside its file, and a start that is killed leaves
- * what the next one needs.
+ * Damaged bytes are copied to DIR/quarantine/OFFSET. Nothing here believes a length before it lies
+ * inside its file, and a start that is killed leaves what the next one needs.
  */
 #include <dirent.h>
 #include <errno.h>
