@@ -19,6 +19,7 @@
 #define WINDOW (8 << 20)
 #define RECORD_MAX (MESSAGE_MAX_BODY + (64 << 10) + 1024)
 #define BLANK_BYTES 8
+#define BASE_MAX (INT64_MAX / 4) /* so that ends can be reckoned with */
 
 /* ---- the files ---- */
 
@@ -28,7 +29,7 @@ int64_t storelog_name(const char *name)
 	int i;
 
 	for (i = 0; name[i] >= '0' && name[i] <= '9' && i < 20; i++) {
-		if (v > (INT64_MAX - 9) / 10)
+		if (v > (BASE_MAX - 9) / 10)
 			return -1;
 		v = v * 10 + (name[i] - '0');
 	}
