@@ -1,42 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* marks: an array, since it is short; looked through from its end, where the newest are. */
+/* marks: a table, since every delayed message and every row of a list asks. */
 #include "marks.h"
 
 #include "log.h"
+#include "map.h"
 #include "mem.h"
 
+struct key {
+	int64_t kind, off; /* of one width: no bytes between them */
+};
+
 struct one {
-	int kind;
-	int64_t off;
+	struct key key;
 	bool coming;
+	UT_hash_handle hh;
 };
 
 struct marks {
 	struct metadb *db;
-	struct one *v; /* owned */
-	size_t n, cap;
+	struct one *map; /* owned */
 };
 
 static struct one *find(const struct marks *m, int kind, int64_t off)
 {
-	for (size_t i = m->n; i-- > 0;)
-		if (m->v[i].off == off && m->v[i].kind == kind)
-			return &m->v[i];
-	return NULL;
+	const struct key key = { kind, off };
+	struct one *o;
+
+	HASH_FIND(hh, m->map, &key, sizeof(key), o);
+	return o;
 }
 
 static void put(struct marks *m, int kind, int64_t off, bool coming)
 {
-	if (m->n == m->cap) {
-		m->cap = m->cap ? 2 * m->cap : 16;
-		m->v = mem_grow(m->v, m->cap * sizeof(*m->v));
-	}
-	m->v[m->n++] = (struct one){ kind, off, coming };
+	struct one *o = mem_alloc(sizeof(*o));
+
+	o->key = (struct key){ kind, off };
+	o->coming = coming;
+	HASH_ADD(hh, m->map, key, sizeof(o->key), o);
 }
 
 static void take_out(struct marks *m, struct one *o)
 {
-	*o = m->v[--m->n];
+	HASH_DEL(m->map, o);
+	mem_free(o);
 }
 
 enum mark marks_has(const struct marks *m, int kind, int64_t off)
@@ -82,7 +88,7 @@ int marks_add(struct marks *m, int kind, int64_t off, meta_done done, void *arg,
 
 	if (find(m, kind, off))
 		return err_set(e, TQ_EEXIST, "that was done already");
-	if (m->n >= MARKS_MAX)
+	if (HASH_COUNT(m->map) >= MARKS_MAX)
 		return err_set(e, TQ_ELIMIT, "no more than %d at the same time", MARKS_MAX);
 	put(m, kind, off, true);
 	j = mem_alloc(sizeof(*j));
@@ -107,13 +113,17 @@ static void dropped(void *arg, int rc, const struct err *e)
 
 void marks_drop(struct marks *m, int kind, int64_t off)
 {
+	struct one *o, *next;
 	struct job *j;
-	size_t before = m ? m->n : 0;
+	unsigned before;
 
-	for (size_t i = before; i-- > 0;)
-		if (m->v[i].kind == kind && m->v[i].off < off && !m->v[i].coming)
-			take_out(m, &m->v[i]);
-	if (!m || m->n == before)
+	if (!m)
+		return;
+	before = HASH_COUNT(m->map);
+	map_foreach (m->map, o, next)
+		if (o->key.kind == kind && o->key.off < off && !o->coming)
+			take_out(m, o);
+	if (HASH_COUNT(m->map) == before)
 		return;
 	j = mem_alloc(sizeof(*j));
 	*j = (struct job){ .m = m, .kind = kind, .off = off };
@@ -148,8 +158,11 @@ int marks_open(struct metadb *db, struct marks **out, struct err *e)
 
 void marks_free(struct marks *m)
 {
+	struct one *o, *next;
+
 	if (!m)
 		return;
-	mem_free(m->v);
+	map_foreach (m->map, o, next)
+		take_out(m, o);
 	mem_free(m);
 }
