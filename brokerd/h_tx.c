@@ -118,6 +118,13 @@ struct tx_rows {
 	bool more;
 };
 
+/* What is passed over was looked at, too. False: no more is looked at. */
+static bool pass_over(struct tx_rows *r)
+{
+	r->more = r->looked++ == LOOK_MAX;
+	return !r->more;
+}
+
 /* False: no room for more. */
 static bool put_tx(struct tx_rows *r, const struct message *m, const char *state)
 {
@@ -161,8 +168,10 @@ static void put_aside(struct request *rq, struct tx_rows *r)
 	for (int64_t off = min; go && off < max; off++) {
 		if (marks_has(rq->broker->marks, MARK_RESUMED, off) != MARK_NONE ||
 			!store_unit(s, STR(TX_ASIDE_TOPIC), 0, off, &phys, &size, &code) ||
-			store_get(s, phys, &record, NULL))
+			store_get(s, phys, &record, NULL)) {
+			go = pass_over(r);
 			continue;
+		}
 		go = parked_decode(record.bytes, &m, NULL) || put_tx(r, &m, "aside");
 		store_slice_unref(record.segment);
 	}
