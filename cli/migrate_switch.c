@@ -98,6 +98,25 @@ static bool is_system(void *arg, const char *topic)
 }
 
 /* A side that does not answer now is asked anew the next time. */
+/* A group that neither side knows is a slip of the pen, and no group at all would be "done". */
+static int need_groups(struct ctx *cx, const struct strv *names, const struct cutover *c)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		size_t k = 0;
+
+		while (k < c->n_groups && strcmp(c->groups[k].name, names->v[i]) != 0)
+			k++;
+		if (k < c->n_groups)
+			continue;
+		err_set(&cx->err, TQ_ENOGROUP, "no group '%s' in the old cluster",
+			ctx_name(cx, names->v[i]));
+		return err_hint(&cx->err,
+			"see them: tdmqctl migrate switch status --show groups; "
+			"-N says of which namespace");
+	}
+	return 0;
+}
+
 static int look(const struct pair *p, const struct switch_args *a, struct look *k)
 {
 	struct ctx *cx = p->cx;
@@ -119,6 +138,8 @@ static int look(const struct pair *p, const struct switch_args *a, struct look *
 		rc = cutover_observe(&k->c, p->from, cx->admin, &cs, &cx->err);
 	if (!rc)
 		rc = pair_whole(p, &cx->err);
+	if (!rc)
+		rc = need_groups(cx, &s.groups, &k->c);
 	if (!rc)
 		cutover_judge(&k->c, &k->v);
 	return rc;

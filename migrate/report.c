@@ -213,8 +213,8 @@ int report_plan(
 
 	cJSON_AddStringToObject(doc, "apiVersion", OUT_API_VERSION);
 	cJSON_AddStringToObject(doc, "kind", "MigrationPlan");
-	add_text(doc, "source", p->inv->path);
-	add_text(doc, "shape", p->inv->shape);
+	add_text(doc, "source", p->inv ? p->inv->path : NULL); /* a plan file has none */
+	add_text(doc, "shape", p->inv ? p->inv->shape : NULL);
 	cJSON_AddBoolToObject(doc, "offline", p->offline);
 	add_counts(doc, "namespaces", verdict_names, p->counts[OBJ_NAMESPACE]);
 	add_counts(doc, "topics", verdict_names, p->counts[OBJ_TOPIC]);

@@ -223,11 +223,12 @@ static int unknown_shape(struct err *e)
 	struct buf b;
 	int rc;
 
-	buf_init(&b, sizeof(e->hint));
+	buf_init(&b, 400);
 	for (int i = 0; sources[i]; i++)
-		buf_addf(&b, "%s%s", i ? "; " : "", sources[i]->text);
+		buf_addf(&b, "%s%s", i ? ", " : "", sources[i]->name);
 	rc = err_set(e, TQ_EFORMAT, "no metadata that can be read is in it");
-	err_hint(e, "what can be read: " STR_FMT, STR_ARG(buf_str(&b)));
+	err_hint(e, "what can be read, as tdmqctl-migrate(7) has it: " STR_FMT,
+		STR_ARG(buf_str(&b)));
 	buf_release(&b);
 	return rc;
 }

@@ -44,6 +44,12 @@ void verify_task(struct task *t, struct plan *p, const struct holdings *have)
 			p->items[i].reason = t->items[i].reason;
 	}
 	plan_review(p, ON_CONFLICT_FAIL, have);
+	for (size_t i = 0; i < t->n; i++)
+		if (t->items[i].verdict == VERDICT_REFUSED) {
+			p->items[i].verdict = VERDICT_REFUSED;
+			p->items[i].reason = t->items[i].reason;
+		}
+	plan_count(p);
 }
 
 static bool has_item(const struct task *t, const struct plan_item *x)

@@ -118,6 +118,9 @@ contexts:
 		"[('metadata', True, True), ('some-consumers', False, True)]" ]
 	run -0 --separate-stderr tdmqctl migrate switch status --from-context old --show groups -o json
 	[ "$(json '[(g["group"], g["old"], g["new"]) for g in d["items"]]' <<<"$output")" = "[('pay-svc', 0, 0)]" ]
+	# a group nobody knows would be done with at once
+	run -4 --separate-stderr tdmqctl migrate switch status metadata --from-context old --group pay-svcx
+	[[ $stderr == *"no group 'pay-svcx'"* ]]
 }
 
 @test "migrate switch: a topic that is missing comes first" {

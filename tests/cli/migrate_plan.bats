@@ -22,9 +22,14 @@ setup() {
 	[[ $stderr == *'migrate run plan.json'* ]]
 	rm m.json
 	sed -i '/"file%two"/s/"create"/"skipped"/' plan.json
+	run -0 --separate-stderr tdmqctl migrate run plan.json --dry-run
+	[[ $output == *file%one* ]]
 	run -3 --separate-stderr tdmqctl migrate run plan.json -o json
 	[ "$(json 'd["source"], d["topics"]["created"], d["topics"]["skipped"], d["failed"]' <<<"$output")" = \
 		"('m.json', 1, 1, 1)" ]
+	# what was refused is not there, for a task as for a file
+	run -20 --separate-stderr tdmqctl migrate verify "$(tdmqctl migrate list -o name | tail -1)"
+	[[ $stderr == *'missing: 1'* ]]
 	run -0 --separate-stderr tdmqctl topic list --namespace file -o name
 	[ "$output" = one ]
 }

@@ -9,6 +9,7 @@ part_handover() {
 		skip handover "$JAVA_WHY"
 		return
 	fi
+	rm -rf "$WORK/brokerd" # tasks of other parts cannot go along
 	there_and_back
 	brokerd_stop
 	apache_stop
