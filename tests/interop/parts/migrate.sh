@@ -4,7 +4,7 @@
 # migrate: a file becomes topics and groups on both masters of a real Apache cluster; killed, gone on with, and taken back.
 
 part_migrate() {
-	local AGAINST='migrate into Apache'
+	local AGAINST='migrate into Apache' XDG_STATE_HOME=$WORK/migrate # tasks are numbered from 1
 	apache_pair migrate || return
 	if apache_broker broker-b; then
 		migrate_into_two
