@@ -43,7 +43,7 @@
 #include "strv.h"
 
 #define CONNS 8
-#define WAIT_MS 5000
+#define WAIT_MS 12000 /* Apache looks at waiting pulls each 5 s */
 #define LINE_MAX_ 65536
 
 struct peer {
