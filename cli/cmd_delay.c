@@ -155,9 +155,9 @@ static int delay_cancel(struct ctx *cx, const void *args)
 }
 
 const struct cmd cmd_delay[] = {
-	{ "list", "what waits for its time; retries under --topic %RETRY%GROUP",
-		{ ARG_END }, list_opts, sizeof(struct list_args), delay_list, 0,
-		"delay list --until +1h", NULL },
+	{ "list", "what waits for its time; retries under --topic %RETRY%GROUP", { ARG_END },
+		list_opts, sizeof(struct list_args), delay_list, 0, "delay list --until +1h",
+		NULL },
 	{ "cancel", "call off a message that waits", { ARG_ID(struct cancel_args, id) },
 		cancel_opts, sizeof(struct cancel_args), delay_cancel,
 		CMD_WRITES | CMD_DESTROYS,
